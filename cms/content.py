@@ -1,0 +1,137 @@
+"""What leaves the CMS: a published entry, and a shop's facts, as plain JSON data.
+
+Whoever answers works on this and on nothing else, so no draft can slip out through a lazy relation.
+"""
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import nh3
+from django.conf import settings
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from wagtail.images.models import Image
+from wagtail.rich_text import RichText, expand_db_html
+
+from cms.models import FAQ, Entry, Fact, Script, Shop
+
+Content = dict[str, Any]
+KINDS: dict[str, type[Entry]] = {model.kind: model for model in (FAQ, Script)}
+
+_TAGS = {"p", "br", "b", "strong", "i", "em", "ul", "ol", "li", "a", "img"}
+_ATTRIBUTES = {"a": {"href"}, "img": {"src", "alt", "width", "height"}}
+
+
+def sanitise(html: str) -> str:
+    """Only the markup that an answer may have; scripts, handlers and styles are gone, their text is kept or dropped."""
+    return nh3.clean(html, tags=_TAGS, attributes=_ATTRIBUTES, url_schemes={"http", "https", "mailto", "tel"})
+
+
+def live_contents(shop: Shop, keys: Iterable[str] | None = None) -> Iterator[tuple[str, Content]]:
+    """(key, content) of the shop's published entries and of its facts; of these keys only, where given."""
+    wanted = None if keys is None else set(keys)
+    for kind, model in KINDS.items():
+        entries = model.objects.published().filter(shop=shop)
+        if wanted is not None:
+            entries = entries.filter(pk__in=[int(key.split(":")[1]) for key in wanted if key.startswith(f"{kind}:")])
+        for entry in _with_parts(entries):
+            yield entry.key, entry_content(entry)
+    if wanted is None or facts_key(shop.pk) in wanted:
+        yield facts_key(shop.pk), facts_content(shop)
+
+
+def facts_key(shop_id: int) -> str:
+    """All facts of a shop are one record: an answer may name any of them."""
+    return f"facts:{shop_id}"
+
+
+def live_keys(keys: Iterable[str]) -> set[str]:
+    """Those of these entries that are published at this moment; one query a kind."""
+    live: set[str] = set()
+    keys = list(keys)
+    for kind, model in KINDS.items():
+        ids = [int(key.split(":")[1]) for key in keys if key.startswith(f"{kind}:")]
+        if ids:
+            live |= {f"{kind}:{pk}" for pk in model.objects.published().filter(pk__in=ids).values_list("pk", flat=True)}
+    return live
+
+
+def _with_parts(entries: QuerySet[Entry]) -> QuerySet[Entry]:
+    return entries.select_related("locale", "category").prefetch_related("answers").order_by("pk")
+
+
+def entry_content(entry: Entry) -> Content:
+    """JSON-ready; equal entries give equal content, whatever their history."""
+    content: Content = {
+        "kind": entry.kind,
+        "group": str(entry.translation_key),
+        "locale": entry.locale_code,
+        "title": entry.title,
+        "similar": entry.similar_phrases,
+        "negative": entry.negative_phrases,
+        "category": entry.category.slug,
+        "intent": entry.intent,
+        "mode": entry.mode,
+        "valid_from": _iso(entry.valid_from),
+        "valid_to": _iso(entry.valid_to),
+        "answers": [_answer(answer) for answer in entry.answers.all()],
+    }
+    if isinstance(entry, Script):
+        content |= {"scene": entry.scene, "emotion": entry.emotion}
+    return content
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return moment.isoformat() if moment else None
+
+
+def _answer(answer: Any) -> Content:
+    blocks = [_block(block.block_type, block.value) for block in answer.body]
+    html = render_to_string("cms/answer.html", {"blocks": blocks})
+    return {"channel": answer.channel, "text": answer.as_text, "html": sanitise(html).strip(), "blocks": blocks}
+
+
+def _block(kind: str, value: Any) -> Content:
+    if kind == "paragraph":
+        source = value.source if isinstance(value, RichText) else str(value)
+        return {"type": kind, "html": sanitise(expand_db_html(source))}
+    if kind == "steps":
+        return {"type": kind, "steps": [str(step) for step in value]}
+    if kind == "link":
+        return {"type": kind, "label": value["label"], "url": value["url"]}
+    return _image(value)
+
+
+def _image(image: Image) -> Content:
+    rendition = image.get_rendition("max-1200x1200|format-webp")
+    return {
+        "type": "image",
+        "url": settings.WAGTAILADMIN_BASE_URL + rendition.url,
+        "alt": image.contextual_alt_text or "",
+        "width": rendition.width,
+        "height": rendition.height,
+    }
+
+
+def facts_content(shop: Shop) -> Content:
+    """Every fact of the shop and of its products, with its days; who answers picks those valid at the moment asked."""
+    products = {
+        product.key: {"name": product.name, "name_en": product.name_en} for product in shop.products.order_by("key")
+    }
+    return {"kind": "facts", "products": products, "facts": [_fact(fact) for fact in _facts(shop)]}
+
+
+def _facts(shop: Shop) -> QuerySet[Fact]:
+    return shop.facts.select_related("product").order_by("key", "product__key", "valid_from", "pk")
+
+
+def _fact(fact: Fact) -> Content:
+    return {
+        "key": fact.key,
+        "product": fact.product.key if fact.product else None,
+        "value": fact.display,
+        "value_en": fact.value_en,
+        "valid_from": fact.valid_from.isoformat() if fact.valid_from else None,
+        "valid_to": fact.valid_to.isoformat() if fact.valid_to else None,
+    }

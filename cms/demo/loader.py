@@ -1,0 +1,147 @@
+"""Loads a store written as YAML files: shop, categories, products, facts, FAQs, scripts and their translations.
+
+An entry is recognised by its `key` (its translation key is derived from it). One that is there is left as editors made
+it, so loading again changes nothing.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import Any
+from uuid import NAMESPACE_URL, UUID, uuid5
+
+import yaml
+from django.db import transaction
+from wagtail.models import Locale
+
+from cms.models import FAQ, Category, Entry, FAQAnswer, Product, Script, ScriptAnswer, Shop
+
+STORE = Path(__file__).parent
+SCRIPTS = "scripts"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """How many rows were made; zeros where everything was there already."""
+
+    shop: Shop
+    products: int
+    facts: int
+    faqs: int
+    scripts: int
+    translations: int
+
+
+@transaction.atomic
+def load_store(folder: Path = STORE) -> Loaded:
+    """All or nothing: a file that is wrong leaves the database as it was."""
+    data = _read(folder / "shop.yaml")
+    shop, _ = Shop.objects.get_or_create(
+        slug=data["slug"], defaults={"name": data["name"], "name_en": data["name_en"]}
+    )
+    categories = _load_categories(shop, data["categories"])
+    facts = _load_facts(shop, None, data["facts"])
+    products, product_facts = _load_products(shop, _read(folder / "products.yaml"))
+    faqs = translations = scripts = 0
+    for slug, item in _items(folder / "faqs"):
+        faqs += _load_entry(FAQ, shop, categories[slug], item["key"], _faq(item))
+        if "en" in item:
+            translations += _load_entry(FAQ, shop, categories[slug], item["key"], _english_faq(item), locale="en")
+    for scene, item in _items(folder / "scripts"):
+        scripts += _load_entry(Script, shop, categories[SCRIPTS], item["key"], _script(scene, item))
+    return Loaded(shop, products, facts + product_facts, faqs, scripts, translations)
+
+
+def _read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def _items(folder: Path) -> Iterator[tuple[str, dict]]:
+    for path in sorted(folder.glob("*.yaml")):
+        for item in _read(path):
+            yield path.stem, item
+
+
+def _load_categories(shop: Shop, rows: list[dict]) -> dict[str, Category]:
+    return {
+        row["slug"]: Category.objects.get_or_create(
+            shop=shop,
+            slug=row["slug"],
+            defaults={"name": row["name"], "name_en": row["name_en"], "sort_order": order},
+        )[0]
+        for order, row in enumerate(rows)
+    }
+
+
+def _load_products(shop: Shop, rows: list[dict]) -> tuple[int, int]:
+    made = facts = 0
+    for row in rows:
+        row = dict(row)
+        fact_rows = row.pop("facts")
+        product, created = Product.objects.get_or_create(shop=shop, key=row.pop("key"), defaults=row)
+        made += created
+        facts += _load_facts(shop, product, fact_rows)
+    return made, facts
+
+
+def _load_facts(shop: Shop, product: Product | None, rows: list[dict]) -> int:
+    made = 0
+    for row in rows:
+        values = {name: value for name, value in row.items() if name != "key"}
+        _, created = shop.facts.get_or_create(product=product, key=row["key"], defaults=values)
+        made += created
+    return made
+
+
+def _load_entry(
+    model: type[Entry], shop: Shop, category: Category, key: str, fields: dict, *, locale: str = "zh-hans"
+) -> bool:
+    translation_key = entry_uuid(shop, key)
+    language = Locale.objects.get_for_language(locale)
+    if model.objects.filter(translation_key=translation_key, locale=language).exists():
+        return False
+    answers = fields.pop("answers")
+    entry = model(shop=shop, category=category, translation_key=translation_key, locale=language, live=False, **fields)
+    entry.answers.set(answers)
+    entry.full_clean()
+    entry.save()
+    entry.save_revision().publish()
+    return True
+
+
+def entry_uuid(shop: Shop, key: str) -> UUID:
+    """The same in every installation, so that a store's files can be loaded anywhere and translations find each other."""
+    return uuid5(NAMESPACE_URL, f"zhida:{shop.slug}:{key}")
+
+
+def _common(item: dict) -> dict:
+    return {
+        "similar": "\n".join(item["similar"]),
+        "negative": "\n".join(item.get("negative") or []),
+        "intent": item.get("intent", ""),
+    }
+
+
+def _faq(item: dict) -> dict:
+    answers = [_answer(FAQAnswer, row) for row in item["answers"]]
+    return {"title": item["question"], "mode": item.get("mode", "both"), "answers": answers} | _common(item)
+
+
+def _english_faq(item: dict) -> dict:
+    english = item["en"]
+    return _faq({**item, **english, "negative": [], "answers": [{"text": english["answer"]}]})
+
+
+def _script(scene: str, item: dict) -> dict:
+    answers = [_answer(ScriptAnswer, row) for row in item["answers"]]
+    special = {"scene": scene, "emotion": item.get("emotion", "any")}
+    return {"title": item["title"], "answers": answers} | special | _common(item)
+
+
+def _answer(model: type, row: dict) -> Any:
+    paragraphs = [f"<p>{escape(part.strip())}</p>" for part in row["text"].strip().split("\n\n")]
+    body = [{"type": "paragraph", "value": "".join(paragraphs)}]
+    if row.get("steps"):
+        body.append({"type": "steps", "value": [{"type": "item", "value": step} for step in row["steps"]]})
+    return model(channel=row.get("channel", "any"), body=body)

@@ -1,0 +1,62 @@
+"""A shop and its categories."""
+
+from urllib.parse import urlsplit
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import get_language
+from django.utils.translation import gettext_lazy as _
+
+
+class BilingualName(models.Model):
+    """A name that is shown in the reader's language; the English one may be missing."""
+
+    name = models.CharField(_("name"), max_length=80)
+    name_en = models.CharField(_("English name"), max_length=80, blank=True)
+
+    class Meta:
+        abstract = True
+
+    def __str__(self) -> str:
+        return (self.name_en if (get_language() or "").startswith("en") else "") or self.name
+
+
+class Shop(BilingualName):
+    slug = models.SlugField(_("slug"), unique=True, help_text=_("Names the shop in the API and in the widget's line."))
+    allowed_origins = models.TextField(
+        _("storefront origins"),
+        blank=True,
+        help_text=_("One a line, such as https://shop.example.com: the pages on which the widget may ask."),
+    )
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("shop")
+        verbose_name_plural = _("shops")
+
+    @property
+    def origins(self) -> frozenset[str]:
+        return frozenset(line.strip().rstrip("/").lower() for line in self.allowed_origins.splitlines() if line.strip())
+
+    def clean(self) -> None:
+        wrong = [origin for origin in self.origins if not _is_origin(origin)]
+        if wrong:
+            message = _("Not an origin (scheme://host[:port], nothing after it): %(wrong)s")
+            raise ValidationError({"allowed_origins": message % {"wrong": ", ".join(sorted(wrong))}})
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    return parts.scheme in ("http", "https") and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
+
+
+class Category(BilingualName):
+    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="categories", verbose_name=_("shop"))
+    slug = models.SlugField(_("slug"))
+    sort_order = models.PositiveSmallIntegerField(_("order"), default=0)
+
+    class Meta:
+        ordering = ["shop", "sort_order", "pk"]
+        verbose_name = _("category")
+        verbose_name_plural = _("categories")
+        constraints = [models.UniqueConstraint(fields=["shop", "slug"], name="category_slug_once_a_shop")]

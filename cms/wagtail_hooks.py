@@ -1,0 +1,33 @@
+"""The editors' menu and home, fitted to a house that has entries and no pages."""
+
+from typing import Any
+
+from wagtail import hooks
+from wagtail.admin.menu import MenuItem
+from wagtail.snippets.models import register_snippet
+
+from cms.home import AttentionPanel, LiveEntriesSummary
+from cms.viewsets import KnowledgeGroup, StoreGroup
+
+register_snippet(KnowledgeGroup)
+
+
+@hooks.register("register_admin_viewset")
+def store_screens() -> StoreGroup:
+    return StoreGroup()
+
+
+@hooks.register("construct_main_menu")
+def hide_pages(request: Any, menu_items: list[MenuItem]) -> None:
+    # The knowledge has no page tree, and the group menus above stand for the snippet index.
+    menu_items[:] = [item for item in menu_items if item.name not in ("explorer", "snippets", "documents")]
+
+
+@hooks.register("construct_homepage_panels")
+def attention(request: Any, panels: list) -> None:
+    panels.append(AttentionPanel())
+
+
+@hooks.register("construct_homepage_summary_items")
+def live_entries(request: Any, items: list) -> None:
+    items[:] = [LiveEntriesSummary(request, kind) for kind in ("faq", "script")]

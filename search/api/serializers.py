@@ -1,0 +1,205 @@
+"""What the API takes and gives. Unknown names are refused: a misspelt parameter is a mistake, never ignored."""
+
+from typing import Any
+
+from django.conf import settings
+from django.utils.translation import gettext_lazy as _
+from rest_framework import serializers
+
+from cms.models import Channel
+from search.answering import Question, Suggestion, Suggestions
+from search.engine.text import clean
+from search.models import KeyChannel, Verdict
+
+QUERY_LENGTH = 500
+CHANNELS = [(value, label) for value, label in Channel.choices if value != Channel.ANY]
+LOCALES = [code for code, _name in settings.LANGUAGES]
+
+
+class Strict(serializers.Serializer):
+    def to_internal_value(self, data: Any) -> Any:
+        unknown = sorted(str(name) for name in set(data) - set(self.fields)) if hasattr(data, "keys") else []
+        if unknown:
+            known = ", ".join(self.fields)
+            message = _("Unknown parameter. Known here: %(known)s.") % {"known": known}
+            raise serializers.ValidationError({name: [message] for name in unknown})
+        return super().to_internal_value(data)
+
+
+class Words(serializers.CharField):
+    """1 to 500 characters that are left after trimming; control characters are not counted as something said."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(min_length=1, max_length=QUERY_LENGTH, **kwargs)
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            raise serializers.ValidationError(_("A text is needed."), code="invalid")
+        text = super().to_internal_value(data)
+        if not clean(text):
+            self.fail("blank")
+        return text
+
+
+def _short(length: int = 64, **kwargs: Any) -> serializers.CharField:
+    return serializers.CharField(max_length=length, required=False, **kwargs)
+
+
+class OrderIn(Strict):
+    number = _short()
+    tracking_number = _short()
+    state = _short(32)
+    paid_at = serializers.DateTimeField(required=False)
+
+
+class ContextIn(Strict):
+    product_id = _short()
+    order = OrderIn(required=False)
+
+
+class SuggestIn(Strict):
+    query = Words()
+    shop = _short(50)
+    channel = serializers.ChoiceField(CHANNELS, required=False)
+    locale = serializers.ChoiceField(LOCALES, required=False)
+    context = ContextIn(required=False)
+    conversation_id = _short(100)
+    limit = serializers.IntegerField(min_value=1, max_value=20, default=5)
+
+    def question(self, channel: str) -> Question:
+        """The validated data as what `suggest` takes."""
+        data = self.validated_data
+        context = data.get("context", {})
+        order = {name: str(value) for name, value in context.get("order", {}).items()}
+        return Question(
+            query=data["query"],
+            channel=channel,
+            locale=data.get("locale"),
+            product_id=context.get("product_id"),
+            order=order,
+            limit=data["limit"],
+        )
+
+
+class PageQuery(Strict):
+    """What the public GET forms share: shop, language, product."""
+
+    shop = _short(50)
+    locale = serializers.ChoiceField(LOCALES, required=False)
+    product_id = _short()
+    limit = serializers.IntegerField(min_value=1, max_value=20, default=5)
+
+
+class SuggestQuery(PageQuery):
+    q = Words()
+
+    def question(self, channel: str) -> Question:
+        data = self.validated_data
+        return Question(data["q"], channel, data.get("locale"), data.get("product_id"), limit=data["limit"])
+
+
+class CompleteQuery(PageQuery):
+    q = Words()
+    limit = serializers.IntegerField(min_value=1, max_value=20, default=6)
+
+
+class FeedbackIn(Strict):
+    query_id = serializers.CharField(max_length=150)
+    entry = serializers.RegexField(r"^(faq|script):[1-9]\d{0,17}$")
+    verdict = serializers.ChoiceField(Verdict.choices)
+    reason = serializers.CharField(max_length=300, required=False, allow_blank=True, default="")
+    shop = _short(50)
+    channel = serializers.ChoiceField([*KeyChannel.choices, ("widget", "widget")], required=False)
+
+
+class MatchedOut(serializers.Serializer):
+    text = serializers.CharField()
+    by = serializers.ListField(child=serializers.ChoiceField(["dense", "lexical"]))
+
+
+class AnswerOut(serializers.Serializer):
+    text = serializers.CharField()
+    html = serializers.CharField()
+    blocks = serializers.ListField(child=serializers.DictField())
+
+
+class SuggestionOut(serializers.Serializer):
+    id = serializers.CharField()
+    kind = serializers.CharField(source="content.kind")
+    title = serializers.CharField(source="content.title")
+    category = serializers.CharField(source="content.category")
+    locale = serializers.CharField(source="content.locale")
+    scene = serializers.CharField(source="content.scene", required=False)
+    emotion = serializers.CharField(source="content.emotion", required=False)
+    matched = serializers.SerializerMethodField()
+    answer = AnswerOut()
+    confidence = serializers.FloatField()
+    missing = serializers.ListField(child=serializers.CharField())
+
+    def get_matched(self, suggestion: Suggestion) -> MatchedOut:
+        return {"text": suggestion.matched, "by": suggestion.by}
+
+
+class IntentOut(serializers.Serializer):
+    name = serializers.CharField(source="intent")
+    urgent = serializers.BooleanField()
+
+
+class SuggestOut(serializers.Serializer):
+    decision = serializers.CharField()
+    reason = serializers.CharField()
+    intent = serializers.SerializerMethodField()
+    suggestions = SuggestionOut(many=True)
+    release = serializers.CharField()
+    degraded = serializers.BooleanField()
+    query_id = serializers.SerializerMethodField()
+    took_ms = serializers.FloatField()
+
+    def get_intent(self, found: Suggestions) -> IntentOut | None:
+        return dict(IntentOut(found).data) if found.intent else None
+
+    def get_query_id(self, found: Suggestions) -> str:
+        return str(self.context["query_id"])
+
+
+class CompletionOut(serializers.Serializer):
+    id = serializers.CharField()
+    title = serializers.CharField()
+    matched = serializers.CharField()
+
+
+class CompleteOut(serializers.Serializer):
+    completions = CompletionOut(many=True)
+    release = serializers.CharField()
+
+
+class PopularEntryOut(serializers.Serializer):
+    id = serializers.CharField()
+    title = serializers.CharField()
+    category = serializers.CharField()
+
+
+class PopularOut(serializers.Serializer):
+    popular = PopularEntryOut(many=True)
+    release = serializers.CharField()
+
+
+class FeedbackOut(serializers.Serializer):
+    recorded = serializers.BooleanField()
+
+
+class HealthOut(serializers.Serializer):
+    status = serializers.ChoiceField(["ok", "degraded", "down"])
+    database = serializers.CharField()
+    encoder = serializers.CharField()
+    version = serializers.CharField()
+
+
+class ErrorDetail(serializers.Serializer):
+    code = serializers.CharField()
+    message = serializers.CharField()
+    fields = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
+
+
+class ErrorOut(serializers.Serializer):
+    error = ErrorDetail()

@@ -1,0 +1,102 @@
+"""What a shopper is offered before and while she types: popular questions and completions."""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.db.models import Count
+from django.utils import timezone
+
+from cms.content import Content, live_keys
+from cms.models import Category, Shop
+from search import snapshots
+from search.engine import rendering
+from search.engine.text import clean
+from search.models import QueryRecord
+from search.snapshots import Audience
+
+POPULAR_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    id: str
+    title: str
+    category: str
+    matched: str
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    offers: tuple[Offer, ...]
+    release: str
+
+
+def complete(shop: Shop, typed: str, *, locale: str, limit: int) -> Offers:
+    """Entries with a phrasing that begins with what was typed, then those that contain it, then those that share words."""
+    snapshot = snapshots.current(shop)
+    audience = snapshot.for_shoppers
+    best = _typed(audience, clean(typed).casefold(), locale)
+    found = [(key, matched) for _rank, key, matched in sorted((rank, key, text) for key, (rank, text) in best.items())]
+    if len(found) < limit:
+        found += [
+            (key, hit.text)
+            for hit in audience.retriever.search(typed, None, limit=limit)
+            if (key := audience.groups[hit.entry].get(locale)) and key not in best
+        ]
+    return _offers(audience, found, limit, snapshot.number)
+
+
+def _typed(audience: Audience, typed: str, locale: str) -> dict[str, tuple[tuple[bool, int], str]]:
+    """Key -> (rank, phrasing) of the phrasings in this language that hold what was typed; a low rank is near."""
+    best: dict[str, tuple[tuple[bool, int], str]] = {}
+    for key, text, reading in audience.readings:
+        if typed in reading and audience.entries[key]["locale"] == locale:
+            near = ((not reading.startswith(typed), len(text)), text)
+            best[key] = min(best.get(key, near), near)
+    return best
+
+
+def popular(shop: Shop, *, locale: str, product_id: str | None, limit: int) -> Offers:
+    """What shoppers asked most in 30 days; for a product, the questions about it first; then the editors' order."""
+    snapshot = snapshots.current(shop)
+    audience = snapshot.for_shoppers
+    asked = _asked(shop)
+    order = {category.slug: category.sort_order for category in Category.objects.filter(shop=shop)}
+    about = snapshot.values(product=product_id, locale=locale, day=timezone.localdate()) if product_id else {}
+
+    def rank(item: tuple[str, Content]) -> tuple[bool, int, int, int]:
+        key, content = item
+        place = order.get(content["category"], len(order))
+        return not _concerns(content, about), -asked[content["group"]], place, int(key.split(":")[1])
+
+    entries = sorted(((key, content) for key, content in _in_language(audience, locale)), key=rank)
+    return _offers(audience, [(key, content["title"]) for key, content in entries], limit, snapshot.number)
+
+
+def _concerns(content: Content, about: dict[str, str]) -> bool:
+    """Whether the entry's first answer speaks of this very product: it names facts which the product has."""
+    named = [name for name in rendering.names(content["answers"][0]["text"]) if name.startswith("product.")]
+    return bool(named) and all(name in about for name in named)
+
+
+def _asked(shop: Shop) -> Counter[str]:
+    since = timezone.now() - timedelta(days=POPULAR_DAYS)
+    rows = QueryRecord.objects.filter(shop=shop, asked_at__gte=since).exclude(group="")
+    return Counter(dict(rows.values_list("group").annotate(times=Count("pk"))))
+
+
+def _in_language(audience: Audience, locale: str) -> Iterable[tuple[str, Content]]:
+    return ((key, content) for key, content in audience.entries.items() if content["locale"] == locale)
+
+
+def _offers(audience: Audience, found: Sequence[tuple[str, str]], limit: int, number: int) -> Offers:
+    nearest = found[: 2 * limit]
+    live = live_keys(key for key, _matched in nearest)
+    offers = [
+        Offer(key, audience.entries[key]["title"], audience.entries[key]["category"], matched)
+        for key, matched in nearest
+        if key in live
+    ]
+    return Offers(tuple(offers[:limit]), str(number))

@@ -1,0 +1,147 @@
+"""What a process answers from: one immutable picture of a shop's index, built aside and swapped in one assignment."""
+
+import logging
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from functools import cached_property
+from threading import Lock
+from typing import Any
+
+from django.utils import timezone
+
+from cms.content import Content, facts_key
+from cms.models import Mode, Shop
+from search import encoding
+from search.engine.retrieval import Retriever
+from search.engine.text import clean
+from search.models import IndexRecord, IndexVersion
+from search.passages import passages
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Release `number` of a shop as it stands until `stale_at`, when an entry begins or ends (None: never)."""
+
+    shop_id: int
+    number: int
+    for_agents: "Audience"
+    for_shoppers: "Audience"
+    facts: Content
+    stale_at: datetime | None
+
+    def values(self, *, product: str | None, locale: str, day: date) -> dict[str, str]:
+        """What `{{ fact.… }}` and `{{ product.… }}` stand for on that day, in the reader's language."""
+        english = locale.startswith("en")
+        names = self.facts.get("products", {}).get(product)
+        values = {"product.name": (english and names["name_en"]) or names["name"]} if names else {}
+        for fact in self.facts.get("facts", ()):
+            if fact["product"] in (None, product) and _holds(fact, day.isoformat()):
+                area = "product" if fact["product"] else "fact"
+                values[f"{area}.{fact['key']}"] = (english and fact["value_en"]) or fact["value"]
+        return values
+
+
+class Audience:
+    """The entries that one kind of reader may see, and the retriever over exactly these.
+
+    `entries`: key -> content. Retrieval is by group, so that a question in one language finds an entry in another;
+    `groups`: group -> locale -> key.
+    """
+
+    def __init__(self, entries: Mapping[str, Content]) -> None:
+        self.entries = entries
+        self.groups: dict[str, dict[str, str]] = {}
+        for key, content in entries.items():
+            self.groups.setdefault(content["group"], {})[content["locale"]] = key
+        found = [passage for content in entries.values() for passage in passages(content["group"], content)]
+        vectors = encoding.stored_vectors([passage.text for passage in found])
+        self.retriever = Retriever(found, vectors)
+        self.degraded = vectors is None
+
+    @cached_property
+    def readings(self) -> list[tuple[str, str, str]]:
+        """(key, phrasing, what type-ahead compares with) of every phrasing that speaks for its entry."""
+        return [
+            (key, text, clean(text).casefold())
+            for key, content in self.entries.items()
+            for text in (content["title"], *content["similar"])
+        ]
+
+    def entry_of(self, group: str, locale: str) -> str:
+        """The key of the group's entry in this language; where there is none, in the language it was written in."""
+        keys = self.groups[group]
+        return keys.get(locale) or min(keys.values())
+
+
+def _holds(fact: Mapping[str, Any], day: str) -> bool:
+    return (fact["valid_from"] or "") <= day and (fact["valid_to"] is None or day <= fact["valid_to"])
+
+
+class _Shelf:
+    """One snapshot a shop, for this process. While one thread builds a newer one, the others answer from the old."""
+
+    def __init__(self) -> None:
+        self._current: dict[int, Snapshot] = {}
+        self._locks: dict[int, Lock] = {}
+
+    def current(self, shop: Shop) -> Snapshot:
+        number = IndexVersion.objects.filter(shop=shop).values_list("number", flat=True).first() or 0
+        held = self._current.get(shop.pk)
+        if held and held.number == number and not _is_stale(held):
+            return held
+        lock = self._locks.setdefault(shop.pk, Lock())
+        if not lock.acquire(blocking=held is None):
+            assert held is not None
+            return held
+        try:
+            held = self._current.get(shop.pk)
+            if held is None or held.number < number or _is_stale(held):
+                self._current[shop.pk] = held = build(shop)
+            return held
+        finally:
+            lock.release()
+
+    def clear(self) -> None:
+        self._current = {}
+
+
+def _is_stale(snapshot: Snapshot) -> bool:
+    return snapshot.stale_at is not None and timezone.now() >= snapshot.stale_at
+
+
+_shelf = _Shelf()
+current = _shelf.current
+forget_snapshots = _shelf.clear
+
+
+def build(shop: Shop) -> Snapshot:
+    """The shop's records as they stand now. The number is read first: a change meanwhile only means one more build."""
+    number = IndexVersion.objects.filter(shop=shop).values_list("number", flat=True).first() or 0
+    now = timezone.now()
+    contents = dict(IndexRecord.objects.filter(shop=shop).order_by("pk").values_list("key", "content"))
+    facts = contents.pop(facts_key(shop.pk), {})
+    valid = {key: content for key, content in contents.items() if _valid(content, now)}
+    agents = Audience(valid)
+    shoppers = Audience({key: content for key, content in valid.items() if content["mode"] != Mode.AGENT})
+    changes = [_next_change(contents.values(), now)]
+    if agents.degraded:
+        changes.append(now + timedelta(seconds=encoding.RETRY_SECONDS))
+    return Snapshot(shop.pk, number, agents, shoppers, facts, min(filter(None, changes), default=None))
+
+
+def _moment(text: str | None) -> datetime | None:
+    return datetime.fromisoformat(text) if text else None
+
+
+def _valid(content: Content, now: datetime) -> bool:
+    begins, ends = _moment(content["valid_from"]), _moment(content["valid_to"])
+    return (begins is None or begins <= now) and (ends is None or now < ends)
+
+
+def _next_change(contents: Iterable[Content], now: datetime) -> datetime | None:
+    """The next moment at which an entry becomes valid or stops being so."""
+    moments = [_moment(content[name]) for content in contents for name in ("valid_from", "valid_to")]
+    return min((moment for moment in moments if moment and moment > now), default=None)
