@@ -22,9 +22,7 @@ def weights_file(*, magic=b"E5S1", version=1, block=32):
     """A file of the source's layout with two pieces, one 4-bit tensor of 32 weights and one plain one of two."""
     pieces = [b"<s>", "好".encode()]
     head = magic + struct.pack("<I7ifi", version, 32, 1, 1, 64, 2, 8, 1, 1e-12, block)
-    head += (
-        struct.pack("<5iQ", 2, 0, 0, 0, 0, 6) + struct.pack("<3I2f", 0, 3, 6, 0.0, -1.5) + b"".join(pieces)
-    )
+    head += struct.pack("<5iQ", 2, 0, 0, 0, 0, 6) + struct.pack("<3I2f", 0, 3, 6, 0.0, -1.5) + b"".join(pieces)
     head += struct.pack("<iI", 0, 0) + struct.pack("<i", 2)
     names = [(b"packed", 1, 32, 18), (b"plain", 0, 2, 8)]
     at = len(head) + sum(2 + len(name) + 21 for name, *_ in names)
@@ -38,15 +36,11 @@ def weights_file(*, magic=b"E5S1", version=1, block=32):
 def fresh_python(code):
     """What a new interpreter, started in the repository's root, prints."""
     command = [sys.executable, "-c", code]
-    return subprocess.run(
-        command, capture_output=True, text=True, check=True, cwd=MODELS_DIR.parents[1]
-    ).stdout.strip()
+    return subprocess.run(command, capture_output=True, text=True, check=True, cwd=MODELS_DIR.parents[1]).stdout.strip()
 
 
 def test_hash_vectors_are_the_same_in_every_process():
-    code = (
-        "from search.engine.encoder import HashEncoder; print(HashEncoder(64).encode(['发货'])[0].tolist())"
-    )
+    code = "from search.engine.encoder import HashEncoder; print(HashEncoder(64).encode(['发货'])[0].tolist())"
     assert json.loads(fresh_python(code)) == HashEncoder(64).encode(["发货"])[0].tolist()
 
 
@@ -111,10 +105,46 @@ def test_a_missing_model_says_what_to_do(tmp_path):
         load_encoder("e5-small-int8", models_dir=tmp_path)
 
 
+@pytest.mark.slow
 def test_a_folder_that_is_no_model_says_what_to_do(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(EncoderUnavailable, match="prepare_encoder"):
         load_encoder(str(tmp_path), models_dir=tmp_path)
+
+
+@pytest.fixture
+def foreign_model(tmp_path):
+    """A tiny model of sentence-transformers in a folder, with a prompt of its own."""
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import StaticEmbedding
+    from tokenizers import Tokenizer, models
+
+    tokenizer = Tokenizer(models.WordLevel({"发货": 0, "退货": 1, "?": 2}, unk_token="?"))
+    model = SentenceTransformer(modules=[StaticEmbedding(tokenizer, embedding_dim=8)], prompts={"query": "问 "})
+    model.save_pretrained(str(tmp_path / "tiny"))
+    return tmp_path / "tiny"
+
+
+@pytest.mark.slow
+def test_any_sentence_transformers_folder_is_an_encoder(foreign_model):
+    encoder = load_encoder(str(foreign_model), models_dir=foreign_model.parent)
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(lambda text: encoder.encode([text])[0], ["发货", "退货"] * 10))
+    assert np.allclose(rows, encoder.encode(["发货", "退货"] * 10), atol=1e-6)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(1)
+    assert encoder.encode([]).shape == (0, 8)
+    assert "prompt=问 " in encoder.recipe
+
+
+@pytest.mark.slow
+def test_a_foreign_models_recipe_changes_with_its_weights_only(foreign_model):
+    before = load_encoder(str(foreign_model), models_dir=foreign_model.parent).recipe
+    (foreign_model / "README.md").write_text("another card")
+    assert load_encoder(str(foreign_model), models_dir=foreign_model.parent).recipe == before
+    weights = next(foreign_model.rglob("*.safetensors"))
+    data = weights.read_bytes()
+    weights.write_bytes(data[:-4] + np.float32(0.5).tobytes())
+    assert load_encoder(str(foreign_model), models_dir=foreign_model.parent).recipe != before
 
 
 @pytest.fixture

@@ -53,6 +53,15 @@ def load_store(folder: Path = STORE) -> Loaded:
     return Loaded(shop, products, facts + product_facts, faqs, scripts, translations)
 
 
+def demo_phrasings(folder: Path = STORE) -> Iterator[tuple[str, str, bool]]:
+    """(entry, phrasing, whether it speaks against the entry) of every FAQ in the files, titles first."""
+    for _slug, item in _items(folder / "faqs"):
+        for part in (item, item.get("en")):
+            if part:
+                yield from ((item["key"], text, False) for text in (part["question"], *part["similar"]))
+        yield from ((item["key"], text, True) for text in item.get("negative") or [])
+
+
 def _read(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

@@ -14,7 +14,7 @@ from cms.models import Emotion, Scene, Shop
 @permission_required("search.use_desk", raise_exception=True)
 def desk(request: HttpRequest) -> HttpResponse:
     data = {
-        "shops": [_shop(shop) for shop in Shop.objects.prefetch_related("products", "categories")],
+        "shops": [_shop(shop) for shop in Shop.objects.prefetch_related("products", "categories", "facts")],
         "scenes": {value: str(label) for value, label in Scene.choices},
         "emotions": {value: str(label) for value, label in Emotion.choices},
         "login": f"{reverse('wagtailadmin_login')}?next={reverse('desk')}",
@@ -28,5 +28,6 @@ def _shop(shop: Shop) -> dict:
         "slug": shop.slug,
         "name": str(shop),
         "products": [{"key": product.key, "name": str(product)} for product in shop.products.all()],
+        "facts": {fact.key: fact.label for fact in shop.facts.all()},
         "categories": {category.slug: str(category) for category in shop.categories.all()},
     }

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from search.engine.text import tokens
 from search.engine.types import Decision, EntryHit, Reason
 
-FEATURES = ("cosine", "margin", "lexical", "query_covered", "passage_covered")
+FEATURES = ("cosine", "margin", "spread", "lexical", "query_covered", "passage_covered")
 _RIDGE = 1e-2
 
 
@@ -47,8 +47,10 @@ def features(query: str, hits: Sequence[EntryHit]) -> NDArray[np.float64]:
     asked, given = set(tokens(query)), set(tokens(first.text))
     shared = len(asked & given)
     margin = first.score - second.score if second else first.score
+    others = [hit.score for hit in hits[1:5]]
+    spread = first.score - sum(others) / len(others) if others else first.score
     return np.array(
-        [first.dense, margin, first.lexical, shared / (len(asked) or 1), shared / (len(given) or 1)], dtype=np.float64
+        [first.dense, margin, spread, first.lexical, shared / (len(asked) or 1), shared / (len(given) or 1)], dtype=np.float64
     )
 
 

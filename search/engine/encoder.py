@@ -1,7 +1,7 @@
-"""From text to unit vectors: the border, the fake that ships with it, and the adapter for any sentence-transformers model.
+"""From text to unit vectors: the border, the fake that ships with it, the adapter for any sentence-transformers model.
 
-`load_encoder` is the only way in: one name, one encoder, or EncoderUnavailable. Importing this module imports neither torch nor
-onnxruntime; the built model never needs torch at all, which saves a server process 9 s and 500 MB.
+`load_encoder` is the only way in: one name, one encoder, or EncoderUnavailable. Importing this module imports neither
+torch nor onnxruntime, and the built model never needs torch: importing sentence-transformers alone takes 9 s.
 """
 
 from __future__ import annotations
@@ -85,9 +85,7 @@ def _grams(text: str) -> Iterator[str]:
 class SentenceTransformerEncoder:
     """Any sentence-transformers model, one call at a time."""
 
-    def __init__(
-        self, model: SentenceTransformer, *, recipe: str, prompt: str = "", threads: int = 1
-    ) -> None:
+    def __init__(self, model: SentenceTransformer, *, recipe: str, prompt: str = "", threads: int = 1) -> None:
         dimension = model.get_embedding_dimension()
         if dimension is None:
             raise ValueError("the model does not say how long its vectors are")
@@ -96,7 +94,7 @@ class SentenceTransformerEncoder:
         self._model = model
         self._prompt = prompt
         self._threads = threads
-        # The fast tokenizers set truncation and padding at every call, and raise "Already borrowed" when two threads do.
+        # The fast tokenizers set truncation and padding at every call: two threads at once get "Already borrowed".
         self._lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -116,8 +114,8 @@ class SentenceTransformerEncoder:
 def load_encoder(name: str, *, models_dir: Path, threads: int = 1, download: bool = False) -> Encoder:
     """The encoder of that name: "e5-small-int8" (built into `models_dir`), "hash", or a sentence-transformers model.
 
-    A model is a folder or a name on the hub; it uses its own "query" prompt, on both sides, if it has one. The hub is asked
-    only if `download`: without network its client tries for over a minute, which no server has at its start.
+    A model is a folder or a name on the hub; it uses its own "query" prompt, on both sides, if it has one. The hub is
+    asked only if `download`: without network its client tries for over a minute, which no server has at its start.
     `threads` is how many one call may use. Raises EncoderUnavailable if files are missing, broken or truncated.
     """
     if name == HASH_MODEL:
@@ -126,9 +124,7 @@ def load_encoder(name: str, *, models_dir: Path, threads: int = 1, download: boo
         return _load_built(models_dir / BUILT_MODEL, threads)
     try:
         return _load_foreign(name, threads, download)
-    except (
-        Exception
-    ) as exc:  # whatever a foreign model's files and code raise, the caller can only do without it
+    except Exception as exc:  # whatever a foreign model's files and code raise, the caller can only do without it
         message = f"the model {name!r} cannot be loaded ({exc}): check KB_ENCODER, or {_REMEDY}"
         raise EncoderUnavailable(message) from exc
 

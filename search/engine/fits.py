@@ -11,14 +11,14 @@ LEXICAL = "lexical"
 
 
 @cache
-def _fits() -> dict[str, Confidence]:
+def load_fits() -> dict[str, Confidence]:
     rows = json.loads(FITS.read_text(encoding="utf-8"))
     return {recipe: Confidence(**{**row, "weights": tuple(row["weights"])}) for recipe, row in rows.items()}
 
 
 def fit_for(recipe: str | None) -> Confidence:
     """The fit of this encoder recipe; for one that has none, and for None (no vector), the lexical one."""
-    return _fits().get(recipe or LEXICAL, _fits()[LEXICAL])
+    return load_fits().get(recipe or LEXICAL, load_fits()[LEXICAL])
 
 
 def save_fits(fits: dict[str, Confidence]) -> None:
@@ -32,4 +32,4 @@ def save_fits(fits: dict[str, Confidence]) -> None:
         for recipe, fit in sorted(fits.items())
     }
     FITS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
-    _fits.cache_clear()
+    load_fits.cache_clear()

@@ -1,7 +1,7 @@
 """The built model as a sentence-transformers module, for whatever takes a `SentenceTransformer`.
 
-It answers with the same vectors, bit for bit, as `OnnxEncoder`, which the server uses since importing sentence-transformers
-takes 9 s. `sentence_transformer` loads it; so does `SentenceTransformer(folder, trust_remote_code=True)`, the flag being needed
+It answers with the vectors of `OnnxEncoder`, which the server uses since importing sentence-transformers takes 9 s.
+`sentence_transformer` loads it; so does `SentenceTransformer(folder, trust_remote_code=True)`, the flag being needed
 because since 6.0 any module outside sentence-transformers' own package counts as foreign code.
 """
 
@@ -20,11 +20,11 @@ from sentence_transformers.base.modules import InputModule
 from search.engine.onnx_encoder import MANIFEST, MAX_TOKENS, MODEL, PROMPT, TOKENIZER, OnnxEncoder
 
 
-class OnnxModule(InputModule):
+class OnnxModule(InputModule):  # type: ignore[misc]  # mypy skips sentence_transformers
     """Texts to `sentence_embedding`, pooled and normalised in the graph."""
 
     def __init__(self, encoder: OnnxEncoder) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.encoder = encoder
         self.tokenizer = encoder.tokenizer
         self.max_seq_length = MAX_TOKENS

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
-from tqdm import tqdm  # type: ignore[import-untyped]
+from tqdm import tqdm
 
 from search.engine.e5_export import BuildError, build
 from search.engine.e5_weights import WeightsError
@@ -18,12 +18,8 @@ class Command(BaseCommand):
     help = "Builds the encoder into KB_MODELS_DIR (a few seconds, no network), loads it once and says its recipe."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
-        parser.add_argument(
-            "--force", action="store_true", help="build it again although it is there and intact"
-        )
-        parser.add_argument(
-            "--json", action="store_true", help="say what was done as JSON, without a progress bar"
-        )
+        parser.add_argument("--force", action="store_true", help="build it again although it is there and intact")
+        parser.add_argument("--json", action="store_true", help="say what was done as JSON, without a progress bar")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
