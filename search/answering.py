@@ -17,6 +17,7 @@ from cms.intents import URGENT
 from cms.models import Channel, Shop
 from search import encoding, snapshots
 from search.engine import rendering
+from search.engine.confidence import OPTIONS
 from search.engine.encoder import EncoderUnavailable
 from search.engine.fits import fit_for
 from search.engine.text import han_share, has_words
@@ -24,9 +25,6 @@ from search.engine.types import Decision, EntryHit, Reason
 from search.snapshots import Audience, Snapshot
 
 logger = logging.getLogger(__name__)
-OPTIONS = 4
-"""At most so many options where the shopper is asked to choose."""
-
 
 @dataclass(frozen=True, slots=True)
 class Question:
@@ -97,7 +95,7 @@ def suggest(shop: Shop, question: Question) -> Suggestions:
         intent=found[0].content["intent"] if found and decision != Decision.ABSTAIN else "",
         suggestions=tuple(shown),
         release=str(snapshot.number),
-        degraded=vector is None,
+        degraded=vector is None and has_words(question.query),
         locale=question.reader_locale,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
     )
@@ -118,11 +116,7 @@ def _decide(
 ) -> tuple[float, Decision, Reason]:
     if not has_words(query):
         return 0.0, Decision.ABSTAIN, Reason.NO_WORDS
-    if not hits:
-        return 0.0, Decision.ABSTAIN, Reason.NO_MATCH
-    fit = fit_for(encoding.encoder().recipe if vector is not None else None)
-    confidence = fit.of(query, hits)
-    return confidence, *fit.decide(confidence)
+    return fit_for(encoding.encoder().recipe if vector is not None else None).decide(query, hits)
 
 
 def _answers(

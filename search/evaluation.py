@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from search.engine.confidence import Confidence
 from search.engine.encoder import Encoder
 from search.engine.evaluation import RankReport, first_rank, rank_report
@@ -88,8 +90,6 @@ def _rows(path: Path, needed: dict[str, type]) -> Iterator[tuple[str, dict[str, 
 
 def build_retriever(passages: Sequence[Passage], encoder: Encoder, progress: Callable[[int], object]) -> Retriever:
     """Encodes each text once, in batches; `progress` is told how many more are done."""
-    import numpy as np
-
     texts = [clean(passage.text) for passage in passages]
     parts = []
     for start in range(0, len(texts), 256):
@@ -109,7 +109,7 @@ def evaluate(
         started = time.perf_counter()
         found = []
         for query in queries:
-            found.append(_search(retriever, query.text, encoder, system))
+            found.append(search(retriever, query.text, encoder, system))
             progress(1)
         seconds = time.perf_counter() - started
         ranks = [
@@ -122,11 +122,12 @@ def evaluate(
     return reports, shipped
 
 
-def _search(retriever: Retriever, text: str, encoder: Encoder, system: str) -> list[EntryHit]:
+def search(retriever: Retriever, text: str, encoder: Encoder, system: str, *, limit: int = _LIMIT) -> list[EntryHit]:
+    """What one of SYSTEMS finds, best first."""
     if not has_words(text):
         return []
     vector = None if system == "lexical" else encoder.encode([clean(text)])[0]
-    return retriever.search(text, vector, limit=_LIMIT, lexical=system != "dense")
+    return retriever.search(text, vector, limit=limit, lexical=system != "dense")
 
 
 def decisions(
@@ -135,7 +136,7 @@ def decisions(
     """What the shipped confidence would have answered by itself, and how much of it wrongly."""
     answered = right = beyond = 0
     for query, hits in zip(queries, found, strict=True):
-        if confidence.decide(confidence.of(query.text, hits))[0] != Decision.ANSWER:
+        if confidence.decide(query.text, hits)[1] != Decision.ANSWER:
             continue
         answered += 1
         right += hits[0].entry in query.gold

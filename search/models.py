@@ -12,7 +12,7 @@ from cms.models import Shop
 class StoredVector(models.Model):
     """What the encoder of `recipe` made of a text: `vector` is float32, little endian, of length 1."""
 
-    recipe = models.CharField(max_length=120)
+    recipe = models.CharField(max_length=255)
     text_hash = models.CharField(max_length=64)
     vector = models.BinaryField()
 

@@ -23,15 +23,18 @@ class _Batch:
     def __init__(self, shop_id: int) -> None:
         self.shop_id = shop_id
         self.keys: set[str] = set()
+        self.done = False
 
     def __call__(self) -> None:
+        self.done = True
         sync_keys.enqueue(self.shop_id, sorted(self.keys))
 
 
 def sync_after_commit(shop_id: int, key: str) -> None:
     """Asks for one sync of everything that this transaction changes; nothing happens if it is rolled back."""
-    waiting = (callback for _savepoints, callback, _robust in connection.run_on_commit)
-    batch = next((one for one in waiting if isinstance(one, _Batch) and one.shop_id == shop_id), None)
+    callbacks = (callback for _savepoints, callback, _robust in connection.run_on_commit)
+    waiting = (one for one in callbacks if isinstance(one, _Batch) and not one.done)
+    batch = next((one for one in waiting if one.shop_id == shop_id), None)
     if batch is None:
         batch = _Batch(shop_id)
         batch.keys.add(key)

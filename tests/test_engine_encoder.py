@@ -12,7 +12,9 @@ import pytest
 from search.engine import e5_export, onnx_encoder
 from search.engine.e5_weights import WeightsError, load_weights, read_weights
 from search.engine.encoder import EncoderUnavailable, HashEncoder, load_encoder
-from tests.encoder_fixtures import MODELS_DIR, real_encoder  # noqa: F401  (moves to conftest)
+from tests.conftest import ROOT
+
+MODELS_DIR = ROOT / "var" / "models"
 
 SHIPPING = ["什么时候发货", "下单后多久寄出", "几天能发出来"]
 RETURNS = ["可以七天无理由退货吗", "不喜欢能不能退", "想把东西退掉"]
@@ -205,7 +207,7 @@ def test_only_x86_without_vnni_takes_the_slow_exact_product(tmp_path, flags, sat
 
 
 @pytest.fixture
-def copied_model(real_encoder, tmp_path):  # noqa: F811
+def copied_model(real_encoder, tmp_path):
     shutil.copytree(MODELS_DIR / "e5-small-int8", tmp_path / "e5-small-int8")
     return tmp_path / "e5-small-int8"
 
@@ -231,13 +233,13 @@ def test_a_damaged_model_is_refused_and_not_taken_for_built(copied_model, name, 
 
 
 @pytest.mark.encoder
-def test_an_intact_model_is_not_built_again(real_encoder, monkeypatch):  # noqa: F811
+def test_an_intact_model_is_not_built_again(real_encoder, monkeypatch):
     monkeypatch.setattr(e5_export, "_write_model", None)
     assert e5_export.build(MODELS_DIR) == MODELS_DIR / "e5-small-int8"
 
 
 @pytest.mark.encoder
-def test_the_nearest_question_is_about_the_same_thing(real_encoder):  # noqa: F811
+def test_the_nearest_question_is_about_the_same_thing(real_encoder):
     vectors = real_encoder.encode([*SHIPPING, *RETURNS])
     cosines = vectors @ vectors.T - 2 * np.eye(6)
     assert (cosines.argmax(axis=1) // 3).tolist() == [0, 0, 0, 1, 1, 1]
@@ -252,13 +254,13 @@ def test_the_nearest_question_is_about_the_same_thing(real_encoder):  # noqa: F8
         ("How do I get an invoice?", 2),
     ],
 )
-def test_an_english_question_finds_the_chinese_one(real_encoder, english, place):  # noqa: F811
+def test_an_english_question_finds_the_chinese_one(real_encoder, english, place):
     chinese = real_encoder.encode(["我的订单什么时候发货", "七天之内可以退货吗", "发票怎么开"])
     assert (chinese @ real_encoder.encode([english])[0]).argmax() == place
 
 
 @pytest.mark.encoder
-def test_vectors_have_length_one_and_the_stated_dimension(real_encoder):  # noqa: F811
+def test_vectors_have_length_one_and_the_stated_dimension(real_encoder):
     vectors = real_encoder.encode(["人工", "", "a", "很长" * 1000, "😀", "\n"])
     assert vectors.shape == (6, real_encoder.dimension) == (6, 384)
     assert np.linalg.norm(vectors, axis=1) == pytest.approx(1)
@@ -266,14 +268,14 @@ def test_vectors_have_length_one_and_the_stated_dimension(real_encoder):  # noqa
 
 
 @pytest.mark.encoder
-def test_a_text_has_the_same_vector_alone_and_in_any_company(real_encoder):  # noqa: F811
+def test_a_text_has_the_same_vector_alone_and_in_any_company(real_encoder):
     texts = [*SHIPPING, "优惠券为什么用不了" * 9, *RETURNS]
     alone = np.concatenate([real_encoder.encode([text]) for text in texts])
     assert np.array_equal(real_encoder.encode(texts), alone)
 
 
 @pytest.mark.encoder
-def test_threads_get_the_vectors_that_one_thread_gets(real_encoder):  # noqa: F811
+def test_threads_get_the_vectors_that_one_thread_gets(real_encoder):
     texts = [f"第{number}单什么时候发货" for number in range(60)]
     with ThreadPoolExecutor(6) as pool:
         rows = list(pool.map(lambda text: real_encoder.encode([text])[0], texts))
@@ -281,7 +283,7 @@ def test_threads_get_the_vectors_that_one_thread_gets(real_encoder):  # noqa: F8
 
 
 @pytest.mark.encoder
-def test_sentence_transformers_gives_the_same_vectors_from_the_same_folder(real_encoder, tmp_path):  # noqa: F811
+def test_sentence_transformers_gives_the_same_vectors_from_the_same_folder(real_encoder, tmp_path):
     from sentence_transformers import SentenceTransformer
 
     from search.engine.onnx_module import sentence_transformer
@@ -296,7 +298,7 @@ def test_sentence_transformers_gives_the_same_vectors_from_the_same_folder(real_
 
 @pytest.mark.encoder
 @pytest.mark.slow
-def test_the_built_model_agrees_with_the_same_weights_in_torch(real_encoder):  # noqa: F811
+def test_the_built_model_agrees_with_the_same_weights_in_torch(real_encoder):
     texts = [*SHIPPING, *RETURNS, "How do I get an invoice?", "人工", "衣服洗了一次就掉色，怎么处理"]
     reference = e5_export.build_reference().encode(texts)
     assert (reference * real_encoder.encode(texts)).sum(axis=1).min() > 0.998

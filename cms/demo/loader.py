@@ -13,7 +13,8 @@ from uuid import NAMESPACE_URL, UUID, uuid5
 
 import yaml
 from django.db import transaction
-from wagtail.models import Locale
+from wagtail.models import Locale, ReferenceIndex
+from wagtail.signal_handlers import disable_reference_index_auto_update
 
 from cms.models import FAQ, Category, Entry, FAQAnswer, Product, Script, ScriptAnswer, Shop
 
@@ -32,6 +33,10 @@ class Loaded:
     scripts: int
     translations: int
 
+    @property
+    def anything(self) -> bool:
+        return any((self.products, self.facts, self.faqs, self.scripts, self.translations))
+
 
 @transaction.atomic
 def load_store(folder: Path = STORE) -> Loaded:
@@ -43,23 +48,15 @@ def load_store(folder: Path = STORE) -> Loaded:
     categories = _load_categories(shop, data["categories"])
     facts = _load_facts(shop, None, data["facts"])
     products, product_facts = _load_products(shop, _read(folder / "products.yaml"))
+    loader = _EntryLoader(shop)
     faqs = translations = scripts = 0
     for slug, item in _items(folder / "faqs"):
-        faqs += _load_entry(FAQ, shop, categories[slug], item["key"], _faq(item))
+        faqs += loader.load(FAQ, categories[slug], item["key"], _faq(item))
         if "en" in item:
-            translations += _load_entry(FAQ, shop, categories[slug], item["key"], _english_faq(item), locale="en")
+            translations += loader.load(FAQ, categories[slug], item["key"], _english_faq(item), locale="en")
     for scene, item in _items(folder / "scripts"):
-        scripts += _load_entry(Script, shop, categories[SCRIPTS], item["key"], _script(scene, item))
+        scripts += loader.load(Script, categories[SCRIPTS], item["key"], _script(scene, item))
     return Loaded(shop, products, facts + product_facts, faqs, scripts, translations)
-
-
-def demo_phrasings(folder: Path = STORE) -> Iterator[tuple[str, str, bool]]:
-    """(entry, phrasing, whether it speaks against the entry) of every FAQ in the files, titles first."""
-    for _slug, item in _items(folder / "faqs"):
-        for part in (item, item.get("en")):
-            if part:
-                yield from ((item["key"], text, False) for text in (part["question"], *part["similar"]))
-        yield from ((item["key"], text, True) for text in item.get("negative") or [])
 
 
 def _read(path: Path) -> Any:
@@ -103,20 +100,38 @@ def _load_facts(shop: Shop, product: Product | None, rows: list[dict]) -> int:
     return made
 
 
-def _load_entry(
-    model: type[Entry], shop: Shop, category: Category, key: str, fields: dict, *, locale: str = "zh-hans"
-) -> bool:
-    translation_key = entry_uuid(shop, key)
-    language = Locale.objects.get_for_language(locale)
-    if model.objects.filter(translation_key=translation_key, locale=language).exists():
-        return False
-    answers = fields.pop("answers")
-    entry = model(shop=shop, category=category, translation_key=translation_key, locale=language, live=False, **fields)
-    entry.answers.set(answers)
-    entry.full_clean()
-    entry.save()
-    entry.save_revision().publish()
-    return True
+class _EntryLoader:
+    def __init__(self, shop: Shop) -> None:
+        self.shop = shop
+        self.locales = {locale.language_code: locale for locale in Locale.objects.all()}
+        self.known = {
+            pair
+            for model in (FAQ, Script)
+            for pair in model.objects.filter(shop=shop).values_list("translation_key", "locale__language_code")
+        }
+
+    def load(self, model: type[Entry], category: Category, key: str, fields: dict, *, locale: str = "zh-hans") -> bool:
+        """Whether the entry was made; one that is there already is left alone."""
+        translation_key = entry_uuid(self.shop, key)
+        if (translation_key, locale) in self.known:
+            return False
+        answers = fields.pop("answers")
+        entry = model(
+            shop=self.shop,
+            category=category,
+            translation_key=translation_key,
+            locale=self.locales[locale],
+            live=False,
+            **fields,
+        )
+        entry.answers.set(answers)
+        # Wagtail would index the references of a new entry at each of its five saves; once is enough.
+        with disable_reference_index_auto_update():
+            entry.full_clean()
+            entry.save()
+            entry.save_revision().publish()
+        ReferenceIndex.create_or_update_for_object(entry)
+        return True
 
 
 def entry_uuid(shop: Shop, key: str) -> UUID:

@@ -10,84 +10,105 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from search.engine.text import tokens
+from search.engine.text import tokens, words
 from search.engine.types import Decision, EntryHit, Reason
 
 FEATURES = ("cosine", "margin", "spread", "lexical", "query_covered", "passage_covered")
 _RIDGE = 1e-2
 
 
+OPTIONS = 4
+"""At most so many entries are offered where the first one is not sure."""
+
+
 @dataclass(frozen=True, slots=True)
-class Confidence:
-    """A fit: `weights` over FEATURES, and the probabilities from which to answer and to offer a choice."""
+class Logistic:
+    """Probability of an event from a row of FEATURES."""
 
     weights: tuple[float, ...]
     bias: float
-    answer_at: float
-    choose_at: float
 
-    def of(self, query: str, hits: Sequence[EntryHit]) -> float:
-        """Probability, 0 to 1, that the first hit answers the query; 0 without hits."""
-        return self.of_features(features(query, hits)) if hits else 0.0
-
-    def of_features(self, row: NDArray[np.float64]) -> float:
+    def of(self, row: NDArray[np.float64]) -> float:
         return float(1.0 / (1.0 + np.exp(-(row @ np.asarray(self.weights) + self.bias))))
 
-    def decide(self, probability: float) -> tuple[Decision, Reason]:
+
+@dataclass(frozen=True, slots=True)
+class Confidence:
+    """A fit: `first` (the first hit is right), `among` (one of the first OPTIONS is), and when to answer or to ask back.
+
+    Options cost a shopper one look, "no answer" a wait for a person: so they are shown well before they are likely.
+    """
+
+    first: Logistic
+    among: Logistic
+    answer_at: float
+    choose_at: float = 0.25
+
+    def decide(self, query: str, hits: Sequence[EntryHit]) -> tuple[float, Decision, Reason]:
+        """The probability, 0 to 1, that the first hit answers the query, and what to do about it."""
+        if not hits:
+            return 0.0, Decision.ABSTAIN, Reason.NO_MATCH
+        if is_verbatim(query, hits):
+            return 1.0, Decision.ANSWER, Reason.VERBATIM
+        row = features(query, hits)
+        probability = self.first.of(row)
         if probability >= self.answer_at:
-            return Decision.ANSWER, Reason.CONFIDENT
-        if probability >= self.choose_at:
-            return Decision.CHOOSE, Reason.AMBIGUOUS
-        return Decision.ABSTAIN, Reason.NO_MATCH
+            return probability, Decision.ANSWER, Reason.CONFIDENT
+        if self.among.of(row) >= self.choose_at:
+            return probability, Decision.CHOOSE, Reason.AMBIGUOUS
+        return probability, Decision.ABSTAIN, Reason.NO_MATCH
+
+
+def is_verbatim(query: str, hits: Sequence[EntryHit]) -> bool:
+    """Whether an editor wrote these very words for the first entry, and for no other among the hits."""
+    asked = words(query)
+    return words(hits[0].text) == asked and all(words(hit.text) != asked for hit in hits[1:])
 
 
 def features(query: str, hits: Sequence[EntryHit]) -> NDArray[np.float64]:
     """One row in the order of FEATURES for a result list that is not empty. Shares are 0 to 1."""
-    first, second = hits[0], hits[1] if len(hits) > 1 else None
+    first, others = hits[0], [hit.score for hit in hits[1:5]]
     asked, given = set(tokens(query)), set(tokens(first.text))
     shared = len(asked & given)
-    margin = first.score - second.score if second else first.score
-    others = [hit.score for hit in hits[1:5]]
-    spread = first.score - sum(others) / len(others) if others else first.score
+    # An only hit stands ahead of nothing: that there is no second one says nothing for the first.
+    margin = first.score - others[0] if others else 0.0
+    spread = first.score - sum(others) / len(others) if others else 0.0
     return np.array(
         [first.dense, margin, spread, first.lexical, shared / (len(asked) or 1), shared / (len(given) or 1)], dtype=np.float64
     )
 
 
-def fit(rows: NDArray[np.float64], right: NDArray[np.bool_], *, wrong_rate: float = 0.05) -> Confidence:
-    """Ridge logistic regression by Newton's method (Hastie et al., ESL 4.4.1); deterministic.
+def fit(rows: NDArray[np.float64], right: NDArray[np.bool_], among: NDArray[np.bool_], *, wrong_rate: float) -> Confidence:
+    """`rows`: (n, len(FEATURES)); `right`, `among`: (n,), whether the first hit, or one of the first OPTIONS, was right.
 
-    `rows`: (n, len(FEATURES)); `right`: (n,). `answer_at` is the lowest probability from which at most `wrong_rate` of
-    these rows are wrong; `choose_at` the one from which at most half are.
+    `answer_at` is the lowest probability from which at most `wrong_rate` of these rows are wrong.
     """
-    scale = rows.std(axis=0)
+    first = fit_logistic(rows, right)
+    chance = np.array([first.of(row) for row in rows])
+    return Confidence(first, fit_logistic(rows, among), _lowest(chance, right, wrong_rate))
+
+
+def fit_logistic(rows: NDArray[np.float64], event: NDArray[np.bool_]) -> Logistic:
+    """Ridge logistic regression by Newton's method (Hastie et al., ESL 4.4.1); deterministic."""
+    centre, scale = rows.mean(axis=0), rows.std(axis=0)
     scale[scale == 0] = 1.0
-    centre = rows.mean(axis=0)
     design = np.hstack([(rows - centre) / scale, np.ones((len(rows), 1))])
-    target = right.astype(np.float64)
+    penalty = np.diag([_RIDGE * len(rows)] * rows.shape[1] + [1e-9])
     weights = np.zeros(design.shape[1])
-    penalty = np.diag([_RIDGE * len(rows)] * rows.shape[1] + [0.0])
     for _ in range(50):
         chance = 1.0 / (1.0 + np.exp(-design @ weights))
-        slope = design.T @ (target - chance) - penalty @ weights
-        curve = (design * (chance * (1 - chance))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(weights))
+        slope = design.T @ (event - chance) - penalty @ weights
+        curve = (design * (chance * (1 - chance))[:, None]).T @ design + penalty
         step = np.linalg.solve(curve, slope)
         weights += step
         if float(np.abs(step).max()) < 1e-9:
             break
     plain = weights[:-1] / scale
-    bias = float(weights[-1] - centre @ plain)
-    chance = 1.0 / (1.0 + np.exp(-(rows @ plain + bias)))
-    return Confidence(
-        weights=tuple(round(float(value), 4) for value in plain),
-        bias=round(bias, 4),
-        answer_at=_lowest(chance, right, wrong_rate),
-        choose_at=_lowest(chance, right, 0.5),
-    )
+    return Logistic(tuple(round(float(value), 4) for value in plain), round(float(weights[-1] - centre @ plain), 4))
 
 
 def _lowest(chance: NDArray[np.float64], right: NDArray[np.bool_], wrong_rate: float) -> float:
-    """The lowest threshold at which the share of wrong among those at or above it is within `wrong_rate`."""
+    """The lowest threshold at which the share of wrong among those at or above it is within `wrong_rate`; else 1."""
     order = np.argsort(-chance, kind="stable")
     wrong = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
     kept = np.flatnonzero(wrong <= wrong_rate)

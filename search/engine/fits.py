@@ -1,10 +1,11 @@
 """The confidence fits that ship. A fit belongs to an encoder; `manage.py fit_confidence` makes them."""
 
 import json
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 
-from search.engine.confidence import Confidence
+from search.engine.confidence import Confidence, Logistic
 
 FITS = Path(__file__).parent / "fits.json"
 LEXICAL = "lexical"
@@ -13,7 +14,16 @@ LEXICAL = "lexical"
 @cache
 def load_fits() -> dict[str, Confidence]:
     rows = json.loads(FITS.read_text(encoding="utf-8"))
-    return {recipe: Confidence(**{**row, "weights": tuple(row["weights"])}) for recipe, row in rows.items()}
+    return {
+        recipe: Confidence(_logistic(row["first"]), _logistic(row["among"]), row["answer_at"], row["choose_at"])
+        for recipe, row in rows.items()
+    }
+
+
+def _logistic(row: dict[str, list[float] | float]) -> Logistic:
+    weights, bias = row["weights"], row["bias"]
+    assert isinstance(weights, list) and isinstance(bias, float)
+    return Logistic(tuple(weights), bias)
 
 
 def fit_for(recipe: str | None) -> Confidence:
@@ -22,14 +32,6 @@ def fit_for(recipe: str | None) -> Confidence:
 
 
 def save_fits(fits: dict[str, Confidence]) -> None:
-    rows = {
-        recipe: {
-            "weights": list(fit.weights),
-            "bias": fit.bias,
-            "answer_at": fit.answer_at,
-            "choose_at": fit.choose_at,
-        }
-        for recipe, fit in sorted(fits.items())
-    }
+    rows = {recipe: asdict(fit) for recipe, fit in sorted(fits.items())}
     FITS.write_text(json.dumps(rows, indent=2) + "\n", encoding="utf-8")
     load_fits.cache_clear()

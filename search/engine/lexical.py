@@ -1,5 +1,6 @@
 """BM25 over the tokens of the passages (bm25s: Lù 2024, arXiv:2407.03618), scored exactly."""
 
+import logging
 from collections.abc import Sequence
 
 import bm25s
@@ -7,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from search.engine.text import tokens
+
+logging.getLogger("bm25s").setLevel(logging.WARNING)  # on import it turns its own debug messages on
 
 
 class LexicalIndex:

@@ -38,6 +38,7 @@ class Decision(StrEnum):
 
 
 class Reason(StrEnum):
+    VERBATIM = "verbatim"
     CONFIDENT = "confident"
     AMBIGUOUS = "ambiguous"
     NO_MATCH = "no_match"

@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -9,7 +10,7 @@ from django.utils.translation import get_language
 from django.views.decorators.gzip import gzip_page
 from django.views.decorators.http import condition, require_safe
 
-from cms.models import Product, Shop
+from cms.models import Fact, Product, Shop
 
 SCRIPT = Path(__file__).resolve().parent.parent / "static" / "search" / "widget.js"
 DEMO_SHOP = "demo"
@@ -53,7 +54,7 @@ def storefront(request: HttpRequest, product_key: str | None = None) -> HttpResp
     return render(request, "search/widget/storefront.html", _page(product, products))
 
 
-def _page(product: Product, products: list[Product]) -> dict:
+def _page(product: Product, products: list[Product]) -> dict[str, Any]:
     english = (get_language() or "").startswith("en")
     return {
         "shop": product.shop,
@@ -71,6 +72,6 @@ def _promises(shop: Shop, english: bool) -> list[tuple[str, str]]:
     return [(_label(stated[key], english), stated[key].display) for key in PROMISES if key in stated]
 
 
-def _label(fact, english: bool) -> str:
+def _label(fact: Fact, english: bool) -> str:
     """Facts are stated in the shop's own language; an English page names them by their keys."""
-    return fact.key.replace("_", " ").capitalize() if english else fact.label
+    return str(fact.key.replace("_", " ").capitalize() if english else fact.label)

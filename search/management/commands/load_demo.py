@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from cms.demo.loader import Loaded, load_store
+from search.models import IndexVersion
 from search.sync import sync
 
 ACCOUNTS = {"editor": "Editor", "reviewer": "Reviewer", "agent": "Agent"}
@@ -27,7 +28,8 @@ class Command(BaseCommand):
                 made = [] if options["no_accounts"] else make_accounts()
         except (OSError, KeyError, ValueError) as exc:
             raise CommandError(f"The demo store's files cannot be loaded: {exc!r}") from exc
-        sync(loaded.shop)
+        if loaded.anything or not IndexVersion.objects.filter(shop=loaded.shop).exists():
+            sync(loaded.shop)
         self.stdout.write(_sentence(loaded, made))
 
 

@@ -20,7 +20,7 @@
   const LANGUAGES = {
     zh: {
       locale: "zh-hans", faq: "问答", script: "话术", anyProduct: "不限商品",
-      confidence: "把握", matched: "命中", dense: "语义", lexical: "字词",
+      confidence: "把握", matched: "命中", quote: (text) => `「${text}」`, dense: "语义", lexical: "字词",
       answer: "有把握的回复", choose: "可能是其中之一，请核对", abstain: "没有把握的回复。最接近的在下面，请核对后再用",
       nothing: "没有找到相近的内容，换个说法试试", noWords: "请输入文字", urgent: "紧急", degraded: "语义检索暂不可用，当前只按字词匹配",
       copy: "复制", copied: "已复制", copyFailed: "浏览器不让复制，请手动选中文字", fill: (names) => `请先填写：${names}`,
@@ -31,7 +31,7 @@
     },
     en: {
       locale: "en", faq: "FAQ", script: "Script", anyProduct: "Any product",
-      confidence: "Confidence", matched: "Matched", dense: "meaning", lexical: "words",
+      confidence: "Confidence", matched: "Matched", quote: (text) => `“${text}” by `, dense: "meaning", lexical: "words",
       answer: "A sure match", choose: "Likely one of these, please check", abstain: "Nothing fits surely. The nearest are below: check before use",
       nothing: "Nothing comes near. Try other words", noWords: "Type some words", urgent: "Urgent", degraded: "Search by meaning is unavailable; matching by words only",
       copy: "Copy", copied: "Copied", copyFailed: "The browser refused to copy: select the text by hand", fill: (names) => `Fill in first: ${names}`,
@@ -217,15 +217,15 @@
 
   function matchedTag({ matched, title }) {
     const by = matched.by.map((name) => words[name] || name).join(" + ");
-    const phrase = matched.text === title ? "" : `「${matched.text}」`;
-    return h("span", { class: "matched" }, `${words.matched} ${phrase}${chinese ? "" : " "}${by}`);
+    const phrase = matched.text === title ? "" : words.quote(matched.text);
+    return h("span", { class: "matched" }, `${words.matched} ${phrase}${by}`);
   }
 
   function confidence(suggestion) {
     const percent = Math.round(suggestion.confidence * 100);
     return h("span", { class: "confidence" },
       h("span", { class: "unseen" }, `${words.confidence} `),
-      h("meter", { min: 0, max: 100, low: 50, high: 85, optimum: 100, value: percent, "aria-hidden": "true" }),
+      h("meter", { min: 0, max: 100, value: percent, "aria-hidden": "true" }),
       `${percent}%`);
   }
 
@@ -251,13 +251,13 @@
     page.detail.hidden = !suggestion;
     if (!suggestion) return page.detail.replaceChildren();
     page.detail.replaceChildren(
-      h("div", { class: "detail-head" }, h("h2", {}, suggestion.title), confidence(suggestion)),
-      h("div", { class: "tags" }, ...tags(suggestion)),
-      h("div", { class: "reply", lang: suggestion.locale, tabindex: "0" }, ...replyParts(suggestion.answer.text)),
-      pictures(suggestion.answer.blocks),
-      fields(suggestion.missing),
+      h("div", { class: "chosen", tabindex: "0" },
+        h("div", { class: "line" }, h("h2", {}, suggestion.title), confidence(suggestion)),
+        h("div", { class: "tags" }, ...tags(suggestion)),
+        h("div", { class: "reply", lang: suggestion.locale }, ...replyParts(suggestion.answer.text)),
+        pictures(suggestion.answer.blocks),
+        fields(suggestion.missing)),
       h("button", { type: "button", class: "copy", onclick: copyChosen }, words.copy, h("kbd", {}, "Enter")));
-    page.detail.scrollTop = 0;
   }
 
   /** The text, with each blank as a mark that follows its field. */

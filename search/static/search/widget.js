@@ -21,15 +21,16 @@
   const TYPING_PAUSE_MS = 180;
   const TIMEOUT_MS = 10000;
   const POPULAR_COUNT = 6;
+  const POPULAR_AFTER_NOTHING = 3;
   const SVG = "http://www.w3.org/2000/svg";
   const phone = matchMedia("(max-width: 600px)");
 
   const LANGUAGES = {
     zh: {
-      tag: "zh-Hans", locale: "zh-hans", other: "EN", otherLabel: "Switch to English",
-      ask: "问一问", title: "有问必答", close: "关闭", back: "回到开头",
+      tag: "zh-Hans", locale: "zh-hans", other: "English",
+      ask: "问一问", title: "问一问", close: "关闭", back: "回到开头",
       hello: "您好，想了解什么？", hint: "直接打字，或者从下面选一个。",
-      popular: "大家常问", popularProduct: "这件商品，大家常问",
+      popular: "大家常问",
       question: "输入您的问题", placeholder: "输入您的问题…", send: "发送",
       completions: "相近的问题", you: "您问：", searching: "正在查找…",
       choose: "您想问的是哪一个？", none: "都不是",
@@ -43,10 +44,10 @@
       broken: "服务出了点问题，请再试一次。", busy: "问得有点快，请等几秒再试。", retry: "再试一次",
     },
     en: {
-      tag: "en", locale: "en", other: "中文", otherLabel: "切换到中文",
-      ask: "Ask us", title: "Questions & answers", close: "Close", back: "Start over",
+      tag: "en", locale: "en", other: "中文",
+      ask: "Ask us", title: "Ask us", close: "Close", back: "Start over",
       hello: "Hello, what would you like to know?", hint: "Type a question or pick one below.",
-      popular: "Often asked", popularProduct: "Often asked about this item",
+      popular: "Often asked",
       question: "Your question", placeholder: "Type your question…", send: "Send",
       completions: "Similar questions", you: "You asked:", searching: "Looking it up…",
       choose: "Which of these do you mean?", none: "None of these",
@@ -101,10 +102,10 @@ dialog.panel{position:fixed;inset:auto calc(var(--zhida-right,20px) + env(safe-a
   box-shadow:0 0 0 1px var(--line),0 16px 48px rgb(0 0 0/.2);animation:rise .18s ease-out}
 dialog::backdrop{background:rgb(0 0 0/.42)}
 section.panel{width:100%;height:var(--zhida-height,560px);border:1px solid var(--line)}
-header{display:flex;align-items:center;gap:4px;padding:6px 6px 6px 18px;border-bottom:1px solid var(--line)}
-header .back{margin-left:-12px}
+.head{display:flex;align-items:center;gap:4px;padding:6px 6px 6px 18px;border-bottom:1px solid var(--line)}
+.head .back{margin-left:-12px}
 h2{flex:1;min-width:0;margin:0;font-size:16px;line-height:1.4;font-weight:650;overflow:hidden;text-overflow:ellipsis;white-space:nowrap}
-.tool{display:grid;place-items:center;min-width:44px;min-height:44px;border-radius:12px;color:var(--muted);font-size:14px;font-weight:550}
+.tool{display:grid;place-items:center;min-width:44px;min-height:44px;border-radius:12px;color:var(--muted);font-size:14px;font-weight:550;padding:0 6px}
 .log{flex:1;min-height:0;overflow-y:auto;overscroll-behavior:contain;padding:20px 18px 24px;position:relative}
 .log:focus-visible{outline-offset:-3px}
 .hello{margin:0;font-size:20px;line-height:1.4;font-weight:650}
@@ -145,14 +146,14 @@ p{margin:0 0 10px}
 section .foot,dialog:not(:modal) .foot{padding-bottom:10px}
 form{display:flex;gap:8px}
 input{flex:1;min-width:0;height:48px;padding:0 16px;border:1px solid var(--line);border-radius:24px;background:var(--soft);font-size:16px;appearance:none}
-input:focus-visible{outline-offset:-1px}
+input:focus-visible{outline-width:1px;outline-offset:0;border-color:var(--link)}
 input::placeholder{color:var(--muted);opacity:1}
 .send{display:grid;place-items:center;width:48px;height:48px;border-radius:50%;background:var(--accent);color:var(--on-accent);flex:none}
 .send[aria-disabled=true]{background:var(--soft);color:var(--muted)}
 .completions{position:absolute;left:10px;right:10px;bottom:calc(100% - 1px);margin:0;padding:6px;list-style:none;max-height:260px;overflow-y:auto;
   background:var(--surface);border:1px solid var(--line);border-radius:14px;box-shadow:0 -8px 24px rgb(0 0 0/.1)}
 .completions li{display:flex;align-items:center;min-height:44px;padding:8px 12px;border-radius:10px;cursor:pointer;line-height:1.45}
-.completions [aria-selected=true]{background:var(--soft);box-shadow:inset 3px 0 var(--link)}
+.completions [aria-selected=true]{background:var(--soft);box-shadow:inset 0 0 0 1.5px var(--link)}
 @media (hover:hover){
   .tool:hover,.completions li:hover{background:var(--soft)}
   .list button:hover{color:var(--link)}
@@ -161,7 +162,9 @@ input::placeholder{color:var(--muted);opacity:1}
 }
 @media (max-width:600px){
   dialog.panel{inset:auto 0 var(--keyboard,0px) 0;width:100%;height:min(680px,calc(var(--room,100vh) - 28px));border-radius:var(--radius) var(--radius) 0 0;box-shadow:none;animation-name:slide}
-  .hello{font-size:19px}
+  .launcher{width:56px;height:56px;justify-content:center;padding:0;border-radius:50%}
+  .launcher span{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
+  .launcher svg{width:26px;height:26px}
 }
 @media (prefers-color-scheme:dark){
   .root{--accent:var(--zhida-accent,#17806f);--link:color-mix(in oklab,var(--accent) 55%,#fff);--surface:var(--zhida-surface,#1b211f);--soft:var(--zhida-soft,#262e2b);
@@ -333,7 +336,7 @@ input::placeholder{color:var(--muted);opacity:1}
       this.language = languageOf(this.getAttribute("lang"), document.documentElement.lang, navigator.language);
       this.root = h("div", { class: "root" });
       root.append(this.root);
-      const parts = [this.buildHeader(), this.buildLog(), this.buildFoot()];
+      const parts = [this.buildHead(), this.buildLog(), this.buildFoot()];
       if (this.inline) this.root.append(h("section", { class: "panel", "aria-labelledby": "title" }, ...parts));
       else this.buildFloating(parts);
       this.translate();
@@ -349,13 +352,13 @@ input::placeholder{color:var(--muted);opacity:1}
       this.root.append(this.launcher, this.dialog);
     }
 
-    buildHeader() {
+    buildHead() {
       this.backButton = tool("back", "back", () => this.restart());
       this.backButton.hidden = true;
-      this.languageButton = h("button", { type: "button", class: "tool", "data-text": "other", "data-label": "otherLabel", onclick: () => this.setLanguage(this.language === "zh" ? "en" : "zh") });
-      const header = h("header", {}, this.backButton, say("h2", "title", { id: "title" }), this.languageButton);
-      if (!this.inline) header.append(tool("close", "close", () => this.close()));
-      return header;
+      this.languageButton = h("button", { type: "button", class: "tool", "data-text": "other", onclick: () => this.setLanguage(this.language === "zh" ? "en" : "zh") });
+      const head = h("div", { class: "head" }, this.backButton, say("h2", "title", { id: "title" }), this.languageButton);
+      if (!this.inline) head.append(tool("close", "close", () => this.close()));
+      return head;
     }
 
     buildLog() {
@@ -487,18 +490,19 @@ input::placeholder{color:var(--muted);opacity:1}
       try {
         const answer = await this.get("popular", { product_id: this.getAttribute("product"), limit: POPULAR_COUNT });
         this.popular = answer.popular;
-        this.popularBox.replaceChildren(...this.popularList("popular"));
+        this.popularBox.replaceChildren(...this.popularStart());
       } catch (failure) {
         if (failure.kind !== "stale") this.popularBox.replaceChildren(this.failure(failure, () => this.loadPopular()));
       }
     }
 
-    popularList(style) {
-      if (!this.popular?.length) return [];
-      const label = this.hasAttribute("product") ? "popularProduct" : "popular";
-      const titles = this.popular.map((entry) => entry.title);
-      const list = this.questionList(titles, (index) => this.ask(titles[index]), style === "cards");
-      return style === "cards" ? [list] : [this.translate(say("p", label, { class: "label" })), list];
+    popularStart() {
+      return this.popular.length ? [this.translate(say("p", "popular", { class: "label" })), this.popularList(POPULAR_COUNT, false)] : [];
+    }
+
+    popularList(count, cards) {
+      const titles = this.popular.slice(0, count).map((entry) => entry.title);
+      return this.questionList(titles, (index) => this.ask(titles[index]), cards);
     }
 
     questionList(titles, onChoose, cards) {
@@ -530,7 +534,7 @@ input::placeholder{color:var(--muted);opacity:1}
       this.active = -1;
       this.completions.replaceChildren(...titles.map((title, index) => h("li", {
         id: `completion-${index}`, role: "option", "aria-selected": "false",
-        onpointerdown: (event) => event.preventDefault(), // keeps the focus in the field
+        onmousedown: (event) => event.preventDefault(), // keeps the focus in the field
         onclick: () => this.ask(title),
       }, title)));
       this.completions.hidden = !titles.length;
@@ -593,22 +597,23 @@ input::placeholder{color:var(--muted);opacity:1}
       this.show(place, h("div", { class: "bubble" }, this.waiting()));
       try {
         const result = await this.get("suggest", { q: query, product_id: this.getAttribute("product") });
-        this.showResult(place, result);
+        this.showResult(place, result, query);
       } catch (failure) {
         if (failure.kind === "stale") place.turn.remove();
         else this.show(place, this.failure(failure, () => this.answer(query, place)));
       }
     }
 
-    showResult(place, result) {
-      if (result.decision === "answer") this.showAnswer(place, result, result.suggestions[0], false);
+    showResult(place, result, query) {
+      if (result.decision === "answer") this.showAnswer(place, result, result.suggestions[0], query);
       else if (result.decision === "choose") this.showChoices(place, result);
       else this.showNothing(place, result.reason);
     }
 
-    showAnswer(place, result, suggestion, chosen) {
+    /** Says which question is answered, unless it was asked in just these words. */
+    showAnswer(place, result, suggestion, query) {
       const bubble = h("div", { class: "bubble" }, answerNode(suggestion.answer));
-      if (!chosen) bubble.prepend(h("p", { class: "title" }, suggestion.title));
+      if (query !== suggestion.title) bubble.prepend(h("p", { class: "title" }, suggestion.title));
       this.show(place, bubble, this.verdictRow(result, suggestion.id));
     }
 
@@ -616,7 +621,7 @@ input::placeholder{color:var(--muted);opacity:1}
       const shown = result.suggestions.slice(0, 4);
       const choose = (index) => {
         this.sendFeedback(result, shown[index].id, "clicked").catch(() => {}); // a figure for the shop, nothing the shopper waits for
-        this.showAnswer(this.addTurn(shown[index].title), result, shown[index], true);
+        this.showAnswer(this.addTurn(shown[index].title), result, shown[index], shown[index].title);
         this.log.focus();
       };
       const none = say("button", "none", { type: "button", class: "link", onclick: () => { this.showNothing(place); this.log.focus(); } });
@@ -627,7 +632,7 @@ input::placeholder{color:var(--muted);opacity:1}
       const contact = safeLink(this.getAttribute("contact") || "");
       const bubble = h("div", { class: "bubble wide" }, say("p", reason === "no_words" ? "noWords" : "abstain"));
       if (this.hasAttribute("contact") && contact) bubble.append(say("a", "contact", { class: "link", href: contact, target: "_blank", rel: "noopener" }));
-      if (this.popular?.length) bubble.append(say("p", "abstainNext"), ...this.popularList("cards"));
+      if (this.popular?.length) bubble.append(say("p", "abstainNext"), this.popularList(POPULAR_AFTER_NOTHING, true));
       this.show(place, bubble);
     }
 

@@ -1,0 +1,29 @@
+"""gunicorn's settings: `gunicorn --config kb/gunicorn.py kb.wsgi`."""
+
+from typing import Any
+
+from kb.environment import read_environment
+
+_env = read_environment()
+workers = _env.workers
+threads = _env.threads
+worker_class = "gthread"
+timeout = 60
+graceful_timeout = 20
+keepalive = 15
+control_socket_disable = True
+accesslog = "-" if _env.log_level == "DEBUG" else None
+forwarded_allow_ips = "*" if _env.trusted_proxies else "127.0.0.1"
+
+
+def post_worker_init(worker: Any) -> None:
+    """Each worker loads encoder and snapshots before its first request; loaded before the fork they would not be safe."""
+    from search.warming import warm
+
+    warm()
+
+
+def worker_exit(server: Any, worker: Any) -> None:
+    from search.querylog import writer
+
+    writer.close()

@@ -1,0 +1,49 @@
+"""Everything that a server needs before it starts. Run again at once, it finds all of it done."""
+
+from pathlib import Path
+from typing import Any
+
+from django.conf import settings
+from django.contrib.staticfiles.finders import get_finders
+from django.core.management import call_command
+from django.core.management.base import BaseCommand
+
+
+class Command(BaseCommand):
+    help = "Database, static files, encoder and, with --demo, the demo store: made or brought up to date."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("--demo", action="store_true", help="load the demo store and print where everything is")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        call_command("prepare_encoder", stdout=self.stdout)
+        call_command("migrate", verbosity=0, interactive=False)
+        if static_is_stale():
+            self.stdout.write("Collecting static files …")
+            call_command("collectstatic", verbosity=0, interactive=False)
+        if options["demo"]:
+            call_command("load_demo", stdout=self.stdout)
+            self.stdout.write(_addresses(settings.WAGTAILADMIN_BASE_URL))
+
+
+def static_is_stale() -> bool:
+    """Whether a source is newer than what was collected from it."""
+    collected = Path(settings.STATIC_ROOT) / "staticfiles.json"
+    if settings.DEBUG or not collected.exists():
+        return not settings.DEBUG
+    when = collected.stat().st_mtime
+    return any(
+        Path(storage.path(path)).stat().st_mtime > when for finder in get_finders() for path, storage in finder.list([])
+    )
+
+
+def _addresses(base: str) -> str:
+    return f"""
+  知答 Zhida              {base}/
+  Storefront with widget  {base}/demo/
+  Agents' desk            {base}/desk/        agent / zhida-demo
+  CMS                     {base}/cms/         editor / zhida-demo, reviewer / zhida-demo, admin / zhida-demo
+  API documentation       {base}/api/v1/docs
+
+  The demo log-ins are for this machine only: a shop that others can reach makes its own.
+"""

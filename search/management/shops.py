@@ -1,0 +1,19 @@
+"""The `--shop` option that several commands share."""
+
+from argparse import ArgumentParser
+
+from django.core.management.base import CommandError
+
+from cms.models import Shop
+
+
+def add_shop_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--shop", help="slug of one shop; all of them by default")
+
+
+def chosen_shops(slug: str | None) -> list[Shop]:
+    """Raises CommandError for a slug that no shop has."""
+    shops = list(Shop.objects.filter(slug=slug) if slug else Shop.objects.order_by("slug"))
+    if slug and not shops:
+        raise CommandError(f"There is no shop “{slug}”.")
+    return shops

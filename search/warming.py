@@ -1,0 +1,31 @@
+"""What a process does before its first request, so that no customer waits for it."""
+
+import logging
+import time
+
+from django.db import DatabaseError, connection
+
+from cms.models import Channel, Shop
+from search import encoding, snapshots
+from search.answering import Question, suggest
+from search.engine.encoder import EncoderUnavailable
+
+logger = logging.getLogger(__name__)
+
+
+def warm() -> None:
+    """Loads the encoder and every shop's snapshot. What cannot be loaded is logged; the process serves what it can."""
+    started = time.perf_counter()
+    try:
+        encoding.encoder()
+    except EncoderUnavailable:
+        pass  # logged where it was raised; answers are lexical until it can be loaded
+    try:
+        for shop in Shop.objects.all():
+            snapshots.current(shop)
+            suggest(shop, Question("你好", Channel.WIDGET))
+    except DatabaseError:
+        logger.exception("The snapshots could not be built ahead")
+    finally:
+        connection.close()
+    logger.info("Ready after %.1f s", time.perf_counter() - started)
