@@ -12,7 +12,7 @@ from cms.content import Content, live_keys
 from cms.models import Category, Shop
 from search import snapshots
 from search.engine import rendering
-from search.engine.text import clean
+from search.engine.text import clean, tokens
 from search.models import QueryRecord
 from search.snapshots import Audience
 
@@ -34,7 +34,7 @@ class Offers:
 
 
 def complete(shop: Shop, typed: str, *, locale: str, limit: int) -> Offers:
-    """Entries with a phrasing that begins with what was typed, then those that contain it, then those that share words."""
+    """Entries with a phrasing that begins with what was typed, then those that contain it, then those that say half of it."""
     snapshot = snapshots.current(shop)
     audience = snapshot.for_shoppers
     best = _typed(audience, clean(typed).casefold(), locale)
@@ -43,9 +43,15 @@ def complete(shop: Shop, typed: str, *, locale: str, limit: int) -> Offers:
         found += [
             (key, hit.text)
             for hit in audience.retriever.search(typed, None, limit=limit)
-            if (key := audience.groups[hit.entry].get(locale)) and key not in best
+            if (key := audience.groups[hit.entry].get(locale)) and key not in best and _says_half_of(typed, hit.text)
         ]
     return _offers(audience, found, limit, snapshot.number)
+
+
+def _says_half_of(typed: str, text: str) -> bool:
+    """A single shared character is no completion."""
+    wanted = set(tokens(typed))
+    return 2 * len(wanted & set(tokens(text))) >= len(wanted)
 
 
 def _typed(audience: Audience, typed: str, locale: str) -> dict[str, tuple[tuple[bool, int], str]]:

@@ -120,7 +120,6 @@ h2{flex:1;min-width:0;margin:0;font-size:16px;line-height:1.4;font-weight:650;ov
 .list.cards li+li{border:0}
 .list.cards button{padding:10px 14px;border:1px solid var(--line);border-radius:12px;background:var(--surface)}
 .turn+.turn{margin-top:22px}
-.turn{scroll-margin-top:20px}
 .asked{width:fit-content;max-width:86%;margin:0 0 12px auto;padding:9px 14px;border-radius:16px 16px 4px 16px;background:var(--accent);color:var(--on-accent);overflow-wrap:anywhere;white-space:pre-wrap}
 .bubble{width:fit-content;max-width:94%;padding:12px 16px;border-radius:4px 16px 16px 16px;background:var(--soft);overflow-wrap:anywhere}
 .bubble.wide{width:94%}
@@ -564,8 +563,10 @@ input::placeholder{color:var(--muted);opacity:1}
       if (event.key === "ArrowDown") this.moveTo(this.active === count ? 0 : this.active + 1);
       else if (event.key === "ArrowUp") this.moveTo(this.active === -1 ? count - 1 : this.active - 1);
       else if (event.key === "Enter" && this.completions.children[this.active]) this.ask(this.completions.children[this.active].textContent);
+      else if (event.key === "Escape") this.hideCompletions();
       else return;
       event.preventDefault();
+      event.stopPropagation(); // this Escape is spent: the window stays open
     }
 
     // -- the conversation
