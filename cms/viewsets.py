@@ -33,9 +33,9 @@ def _entry_tabs(*, title_help: str, extra: list) -> TabbedInterface:
     ]
     return TabbedInterface(
         [
-            ObjectList(content, heading=_("Content")),
-            ObjectList(rules, heading=_("Rules")),
-            ObjectList([SchedulePanel()], heading=_("Schedule")),
+            ObjectList(content, heading=_("Entry")),
+            # The schedule's fields stand in Wagtail's own status panel, wherever its panel is listed.
+            ObjectList([*rules, SchedulePanel()], heading=_("Rules")),
         ]
     )
 

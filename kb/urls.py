@@ -1,4 +1,5 @@
 from django.conf import settings
+from django.contrib.auth.views import LoginView
 from django.urls import include, path, re_path
 from django.views.generic import TemplateView
 from django.views.i18n import set_language
@@ -16,6 +17,7 @@ urlpatterns = [
     path("widget.js", widget.script, name="widget"),
     path("demo/", widget.storefront, name="demo"),
     path("demo/<str:product_key>/", widget.storefront, name="demo_product"),
+    path("login/", LoginView.as_view(template_name="login.html", redirect_authenticated_user=True), name="login"),
     path("language/", set_language, name="set_language"),
     # Editors' pictures. A store with much traffic lets its web server serve KB_VAR_DIR/media instead.
     re_path(r"^media/(?P<path>.*)$", serve, {"document_root": settings.MEDIA_ROOT}),

@@ -59,6 +59,15 @@ def load_store(folder: Path = STORE) -> Loaded:
     return Loaded(shop, products, facts + product_facts, faqs, scripts, translations)
 
 
+def demo_phrasings(folder: Path = STORE) -> Iterator[tuple[str, str, bool]]:
+    """(entry, phrasing, whether it speaks against the entry) of every FAQ in the files, titles first."""
+    for _slug, item in _items(folder / "faqs"):
+        for part in (item, item.get("en")):
+            if part:
+                yield from ((item["key"], text, False) for text in (part["question"], *part["similar"]))
+        yield from ((item["key"], text, True) for text in item.get("negative") or [])
+
+
 def _read(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
@@ -165,7 +174,7 @@ def _script(scene: str, item: dict) -> dict:
 
 def _answer(model: type, row: dict) -> Any:
     paragraphs = [f"<p>{escape(part.strip())}</p>" for part in row["text"].strip().split("\n\n")]
-    body = [{"type": "paragraph", "value": "".join(paragraphs)}]
+    body: list[dict] = [{"type": "paragraph", "value": "".join(paragraphs)}]
     if row.get("steps"):
-        body.append({"type": "steps", "value": [{"type": "item", "value": step} for step in row["steps"]]})
+        body.append({"type": "steps", "value": list(row["steps"])})
     return model(channel=row.get("channel", "any"), body=body)

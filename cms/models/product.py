@@ -6,6 +6,7 @@ from decimal import Decimal, InvalidOperation
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
+from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
@@ -71,8 +72,14 @@ class Fact(models.Model):
         verbose_name_plural = _("facts")
         constraints = [
             # Two rows of one key may follow each other in time, so the first day belongs to the identity.
+            # NULLs are made comparable by hand: SQLite cannot treat them as equal.
             models.UniqueConstraint(
-                fields=["shop", "product", "key", "valid_from"], name="fact_once", nulls_distinct=False
+                "shop",
+                Coalesce("product", 0),
+                "key",
+                Coalesce("valid_from", date.min),
+                name="fact_once",
+                violation_error_message=_("There is a fact of this key already that begins on the same day."),
             ),
             models.CheckConstraint(
                 condition=models.Q(valid_to__gte=models.F("valid_from"))
@@ -90,6 +97,9 @@ class Fact(models.Model):
     def display(self) -> str:
         """The value as it stands in an answer: `48 小时`, `59 元`."""
         return f"{self.value} {self.unit}".strip()
+
+    def display_in(self, language: str) -> str:
+        return (self.value_en if language.startswith("en") else "") or self.display
 
     def clean(self) -> None:
         if self.product_id and self.product.shop_id != self.shop_id:

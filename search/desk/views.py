@@ -24,7 +24,7 @@ def desk(request: HttpRequest) -> HttpResponse:
         "shops": [_shop(shop) for shop in Shop.objects.prefetch_related("products", "categories", "facts")],
         "scenes": {value: str(label) for value, label in Scene.choices},
         "emotions": {value: str(label) for value, label in Emotion.choices},
-        "login": f"{reverse('wagtailadmin_login')}?next={reverse('desk')}",
+        "login": f"{reverse('login')}?next={reverse('desk')}",
     }
     return render(request, "search/desk/desk.html", {"desk": data})
 

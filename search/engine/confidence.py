@@ -42,7 +42,7 @@ class Confidence:
     first: Logistic
     among: Logistic
     answer_at: float
-    choose_at: float = 0.25
+    choose_at: float = 0.4
 
     def decide(self, query: str, hits: Sequence[EntryHit]) -> tuple[float, Decision, Reason]:
         """The probability, 0 to 1, that the first hit answers the query, and what to do about it."""

@@ -1,26 +1,52 @@
-"""Training rows for the confidence from labelled queries."""
+"""Training rows for the confidence from nothing but a shop's own phrasings.
 
-from collections.abc import Collection, Iterable
+Each similar question is asked while it is held out of the index (in folds: Hastie et al., ESL 7.10). A share of them
+loses its entry, for that query alone: what the fit then sees is a question that nobody has written an answer for.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from random import Random
 
 import numpy as np
 from numpy.typing import NDArray
 
 from search.engine.confidence import OPTIONS, Confidence, features, fit
-from search.engine.types import EntryHit
+from search.engine.retrieval import Retriever
+from search.engine.types import EntryHit, Passage, Vectors
 
+FOLDS = 8
 DEPTH = 6
-"""How many hits a row is made from."""
+"""How many hits a row is made from; twice as many are asked for, since some may be taken away."""
+
+Asked = tuple[str, Collection[str], list[EntryHit]]
+"""A query, its right entries, and its hits."""
 
 
-def fit_on(
-    asked: Iterable[tuple[str, Collection[str], list[EntryHit]]], *, unanswerable: float, seed: int, wrong_rate: float
-) -> Confidence:
-    """`asked`: query, its right entries, and its hits, deeper than DEPTH.
+def held_out(passages: Sequence[Passage], vectors: Vectors | None) -> Iterator[Asked]:
+    """Every phrasing but the first of its entry, which is its title, asked of the rest. Row i of `vectors` belongs to
+    passage i; None: lexical."""
+    similar = _similar(passages)
+    for fold in range(FOLDS):
+        asked = similar[fold::FOLDS]
+        kept = sorted(set(range(len(passages))) - set(asked))
+        retriever = Retriever([passages[item] for item in kept], vectors[kept] if vectors is not None else None)
+        for item in asked:
+            vector = vectors[item] if vectors is not None else None
+            yield passages[item].text, {passages[item].entry}, retriever.search(passages[item].text, vector, limit=2 * DEPTH)
 
-    That share of the queries loses its right entries, for that query alone: what the fit then sees is a question that
-    nobody has written an answer for. Deterministic for a seed.
-    """
+
+def _similar(passages: Sequence[Passage]) -> list[int]:
+    seen: set[str] = set()
+    found = []
+    for item, passage in enumerate(passages):
+        if passage.entry in seen and not passage.negative:
+            found.append(item)
+        seen.add(passage.entry)
+    return found
+
+
+def fit_on(asked: Iterable[Asked], *, unanswerable: float, seed: int, wrong_rate: float) -> Confidence:
+    """Deterministic for a seed. `unanswerable`: the share that loses its right entries. Raises ValueError for no rows."""
     random = Random(seed)  # noqa: S311 a reproducible draw, nothing secret
     rows: list[NDArray[np.float64]] = []
     right, among = [], []
@@ -30,4 +56,6 @@ def fit_on(
             rows.append(features(query, left[:DEPTH]))
             right.append(left[0].entry in gold)
             among.append(any(hit.entry in gold for hit in left[:OPTIONS]))
+    if not rows:
+        raise ValueError("nothing was found, so nothing can be fitted")
     return fit(np.stack(rows), np.array(right), np.array(among), wrong_rate=wrong_rate)

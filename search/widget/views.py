@@ -55,21 +55,23 @@ def storefront(request: HttpRequest, product_key: str | None = None) -> HttpResp
 
 
 def _page(product: Product, products: list[Product]) -> dict[str, Any]:
-    english = (get_language() or "").startswith("en")
+    language = get_language() or ""
+    english = language.startswith("en")
     return {
         "shop": product.shop,
         "product": product,
         "summary": (product.summary_en if english else "") or product.summary,
-        "facts": [(_label(fact, english), fact.display) for fact in product.facts.valid().order_by("pk")],
-        "promises": _promises(product.shop, english),
+        "facts": [(_label(fact, english), fact.display_in(language)) for fact in product.facts.valid().order_by("pk")],
+        "promises": _promises(product.shop, language),
         "drawing": DRAWINGS.get(product.key, "box"),
         "others": [(one, DRAWINGS.get(one.key, "box")) for one in products if one != product],
     }
 
 
-def _promises(shop: Shop, english: bool) -> list[tuple[str, str]]:
+def _promises(shop: Shop, language: str) -> list[tuple[str, str]]:
     stated = {fact.key: fact for fact in shop.facts.valid().filter(product=None, key__in=PROMISES)}
-    return [(_label(stated[key], english), stated[key].display) for key in PROMISES if key in stated]
+    english = language.startswith("en")
+    return [(_label(stated[key], english), stated[key].display_in(language)) for key in PROMISES if key in stated]
 
 
 def _label(fact: Fact, english: bool) -> str:
