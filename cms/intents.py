@@ -1,4 +1,4 @@
-"""The intents an entry can have. `area.detail`: the area is what reports group by, urgent ones come first at the desk."""
+"""The intents an entry can have, `area.detail`: reports group by the area, urgent ones come first at the desk."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
 from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -63,9 +64,7 @@ class Environment(BaseSettings):
     @classmethod
     def variables(cls) -> dict[str, str]:
         """Environment variable -> attribute, for every setting there is."""
-        return {
-            str(field.validation_alias or f"KB_{name.upper()}"): name for name, field in cls.model_fields.items()
-        }
+        return {str(field.validation_alias or f"KB_{name.upper()}"): name for name, field in cls.model_fields.items()}
 
 
 def read_environment() -> Environment:
@@ -80,7 +79,7 @@ def read_environment() -> Environment:
         raise ImproperlyConfigured("\n".join(_explain(error, known) for error in exc.errors())) from exc
 
 
-def _explain(error: dict, known: dict[str, str]) -> str:
+def _explain(error: ErrorDetails, known: dict[str, str]) -> str:
     place = str(error["loc"][0])
     variable = place if place in known else f"KB_{place.upper()}"
     value = "(hidden)" if "SecretStr" in str(Environment.model_fields[known[variable]].annotation) else error["input"]

@@ -17,7 +17,7 @@ forwarded_allow_ips = "*" if _env.trusted_proxies else "127.0.0.1"
 
 
 def post_worker_init(worker: Any) -> None:
-    """Each worker loads encoder and snapshots before its first request; loaded before the fork they would not be safe."""
+    """Each worker loads encoder and snapshots before its first request; shared over a fork they would not be safe."""
     from search.warming import warm
 
     warm()

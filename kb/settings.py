@@ -109,7 +109,7 @@ def _database() -> dict:
             f"Environment variable DATABASE_URL='{scheme}:…' cannot be used: sqlite:///file or "
             "postgres://user:password@host/name is needed."
         ) from exc
-    if config["ENGINE"].endswith("sqlite3"):
+    if str(config["ENGINE"]).endswith("sqlite3"):
         # WAL: readers never wait for the writer; IMMEDIATE: two writers queue instead of failing half-way.
         config["OPTIONS"] = {
             "transaction_mode": "IMMEDIATE",

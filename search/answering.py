@@ -26,6 +26,7 @@ from search.snapshots import Audience, Snapshot
 
 logger = logging.getLogger(__name__)
 
+
 @dataclass(frozen=True, slots=True)
 class Question:
     """`locale` None: the language that the query is written in. `order`: number, tracking_number, state, …"""
@@ -111,9 +112,7 @@ def _vector(audience: Audience, query: str) -> NDArray[np.float32] | None:
         return None
 
 
-def _decide(
-    query: str, hits: Sequence[EntryHit], vector: NDArray[np.float32] | None
-) -> tuple[float, Decision, Reason]:
+def _decide(query: str, hits: Sequence[EntryHit], vector: NDArray[np.float32] | None) -> tuple[float, Decision, Reason]:
     if not has_words(query):
         return 0.0, Decision.ABSTAIN, Reason.NO_WORDS
     return fit_for(encoding.encoder().recipe if vector is not None else None).decide(query, hits)
@@ -140,7 +139,7 @@ def _answers(
 
 
 def _chances(hits: Sequence[EntryHit], confidence: float) -> list[float]:
-    """The first hit's probability, and what is left of it shared among the others by how near they come to the first."""
+    """The first hit's probability; what is left of it is shared among the others by how near they come to the first."""
     if not hits:
         return []
     nearness = [np.exp((hit.score - hits[0].score) / 0.05) for hit in hits[1:]]

@@ -34,7 +34,7 @@ class Offers:
 
 
 def complete(shop: Shop, typed: str, *, locale: str, limit: int) -> Offers:
-    """Entries with a phrasing that begins with what was typed, then those that contain it, then those that say half of it."""
+    """Entries with a phrasing that begins with what was typed, then those that hold it, then those with half of it."""
     snapshot = snapshots.current(shop)
     audience = snapshot.for_shoppers
     best = _typed(audience, clean(typed).casefold(), locale)

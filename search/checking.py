@@ -67,7 +67,11 @@ def prune_vectors(shops: Iterable[Shop]) -> int:
         for text in phrases(content)
     }
     recipe = encoding.encoder().recipe
-    unused = [pk for pk, *rest in StoredVector.objects.values_list("pk", "recipe", "text_hash") if not _used(rest, recipe, used)]
+    unused = [
+        pk
+        for pk, *rest in StoredVector.objects.values_list("pk", "recipe", "text_hash")
+        if not _used(rest, recipe, used)
+    ]
     for start in range(0, len(unused), 900):
         StoredVector.objects.filter(pk__in=unused[start : start + 900]).delete()
     return len(unused)

@@ -3,7 +3,8 @@
 from typing import Any
 
 from django.conf import settings
-from django.core.checks import CheckMessage, Warning, register
+from django.core import checks
+from django.core.checks import CheckMessage, register
 
 
 @register()
@@ -11,4 +12,4 @@ def encoder_is_built(app_configs: Any, **kwargs: Any) -> list[CheckMessage]:
     if settings.KB_ENCODER != "e5-small-int8" or (settings.KB_MODELS_DIR / settings.KB_ENCODER).is_dir():
         return []
     hint = "Run `manage.py prepare_encoder`; until then answers come from the lexical index only."
-    return [Warning("The encoder has not been built.", hint=hint, id="search.W001")]
+    return [checks.Warning("The encoder has not been built.", hint=hint, id="search.W001")]

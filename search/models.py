@@ -1,4 +1,4 @@
-"""The index as rows, the keys of bots, and what was asked. The index rows are derived: `rebuild_index` makes them anew."""
+"""The index as rows, the keys of bots, and what was asked. Index rows are derived: `rebuild_index` makes them anew."""
 
 from typing import Any
 

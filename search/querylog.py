@@ -1,4 +1,4 @@
-"""What was asked and decided, written by a thread of its own: a query never waits for it, and a lost line costs nothing.
+"""What was asked and decided, written by a thread of its own: no query waits for it, and a lost line costs nothing.
 
 A `query_id` given out is signed, so that feedback can be taken without looking the query up.
 """

@@ -93,8 +93,7 @@ class _Shelf:
         if held and held.number == number and not _is_stale(held):
             return held
         lock = self._locks.setdefault(shop.pk, Lock())
-        if not lock.acquire(blocking=held is None):
-            assert held is not None
+        if not lock.acquire(blocking=held is None) and held:
             return held
         try:
             held = self._current.get(shop.pk)

@@ -1,4 +1,4 @@
-"""Keeps the index rows equal to what is published. `plan` decides, `sync` does; a full rebuild is the same with all keys.
+"""Keeps the index rows equal to what is published. `plan` decides, `sync` does; a full rebuild is a sync of all keys.
 
 The rows that make an entry answerable need no encoder, so an entry is unpublished even when the model is broken.
 Vectors come first where they can: a snapshot that sees the new number then finds them.
@@ -44,7 +44,7 @@ def content_hash(content: Content) -> str:
 
 
 def sync(shop: Shop, keys: Iterable[str] | None = None) -> Plan:
-    """Brings the rows of these keys (all, where none are given) in line with what is published; returns what was done."""
+    """Brings the rows of these keys (None: all) in line with what is published; returns what was done."""
     keys = None if keys is None else sorted(set(keys))
     _encode_ahead(shop, keys)
     with transaction.atomic():

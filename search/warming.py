@@ -1,5 +1,6 @@
 """What a process does before its first request, so that no customer waits for it."""
 
+import contextlib
 import logging
 import time
 
@@ -16,14 +17,13 @@ logger = logging.getLogger(__name__)
 def warm() -> None:
     """Loads the encoder and every shop's snapshot. What cannot be loaded is logged; the process serves what it can."""
     started = time.perf_counter()
-    try:
+    # Logged where it is raised; answers are lexical until it can be loaded.
+    with contextlib.suppress(EncoderUnavailable):
         encoding.encoder()
-    except EncoderUnavailable:
-        pass  # logged where it was raised; answers are lexical until it can be loaded
     try:
         for shop in Shop.objects.all():
             snapshots.current(shop)
-            suggest(shop, Question("你好", Channel.WIDGET))
+            suggest(shop, Question("你好", str(Channel.WIDGET)))
     except DatabaseError:
         logger.exception("The snapshots could not be built ahead")
     finally:

@@ -21,7 +21,9 @@ def make_user(name: str, *groups: str) -> Any:
     return user
 
 
-def draft(shop: Shop, title: str, *similar: str, answer: str = "好的。", model: type[Entry] = FAQ, **fields: Any) -> Entry:
+def draft(
+    shop: Shop, title: str, *similar: str, answer: str = "好的。", model: type[Entry] = FAQ, **fields: Any
+) -> Entry:
     """An entry that has never been published."""
     locale = Locale.objects.get(language_code=fields.pop("locale", "zh-hans"))
     variants = fields.pop("answers", [{"answer": answer}])

@@ -85,7 +85,9 @@ def test_feedback_on_an_answer_that_was_never_given_is_refused(api, store):
 
 @pytest.mark.parametrize("path", ["suggest", "complete", "popular"])
 def test_an_unknown_parameter_of_a_page_is_refused_by_name(api, store, path):
-    response = api.get(f"/api/v1/{path}", {"q": "x", "shop": "demo", "shpo": "demo"} if path != "popular" else {"shpo": "x"})
+    response = api.get(
+        f"/api/v1/{path}", {"q": "x", "shop": "demo", "shpo": "demo"} if path != "popular" else {"shpo": "x"}
+    )
     assert response.status_code == 400
     assert "shpo" in response.json()["error"]["fields"]
 
@@ -96,8 +98,18 @@ def test_health_says_what_works(api, db):
 
 def test_the_schema_describes_every_endpoint(api, db):
     schema = api.get("/api/v1/schema", HTTP_ACCEPT="application/json").json()
-    assert {"/api/v1/suggest", "/api/v1/complete", "/api/v1/popular", "/api/v1/feedback", "/api/v1/health"} <= set(schema["paths"])
-    assert set(schema["paths"]["/api/v1/suggest"]["post"]["responses"]) == {"200", "400", "401", "403", "404", "413", "429"}
+    assert {"/api/v1/suggest", "/api/v1/complete", "/api/v1/popular", "/api/v1/feedback", "/api/v1/health"} <= set(
+        schema["paths"]
+    )
+    assert set(schema["paths"]["/api/v1/suggest"]["post"]["responses"]) == {
+        "200",
+        "400",
+        "401",
+        "403",
+        "404",
+        "413",
+        "429",
+    }
 
 
 def test_the_documentation_page_loads_nothing_from_elsewhere(client, db):

@@ -98,7 +98,15 @@ def test_a_body_that_is_no_object_is_refused(api, store, body):
 
 @pytest.mark.parametrize(
     "query",
-    ["<script>alert(1)</script>", "'; DROP TABLE cms_faq; --", "e\u0301\u0302" * 50, "ب" * 40, "😀 发票", "a\x07b", "%s{{7*7}}"],
+    [
+        "<script>alert(1)</script>",
+        "'; DROP TABLE cms_faq; --",
+        "e\u0301\u0302" * 50,
+        "ب" * 40,
+        "😀 发票",
+        "a\x07b",
+        "%s{{7*7}}",
+    ],
 )
 def test_hostile_text_is_just_text(api, store, query):
     response = ask(api, query)
@@ -244,7 +252,9 @@ def test_without_an_encoder_the_answer_is_lexical_and_health_says_so(api, store,
 def test_markup_in_an_answer_is_cleaned(api, shop):
     entry = publish(shop, "怎么开发票")
     answer = entry.answers.get()
-    answer.body = [{"type": "paragraph", "value": '<p onclick="x()">好<script>alert(1)</script><a href="javascript:x">链</a></p>'}]
+    answer.body = [
+        {"type": "paragraph", "value": '<p onclick="x()">好<script>alert(1)</script><a href="javascript:x">链</a></p>'}
+    ]
     answer.save()
     sync(shop)
     html = ask(api).json()["suggestions"][0]["answer"]["html"]

@@ -47,7 +47,9 @@ def test_the_engine_runs_without_django():
 
 
 def test_only_the_border_reads_settings():
-    readers = {str(path.relative_to(ROOT)) for path in (ROOT / "search").rglob("*.py") if "django.conf" in imports(path)}
+    readers = {
+        str(path.relative_to(ROOT)) for path in (ROOT / "search").rglob("*.py") if "django.conf" in imports(path)
+    }
     assert readers <= {
         "search/checks.py",
         "search/encoding.py",

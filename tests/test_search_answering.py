@@ -95,7 +95,11 @@ def test_an_entry_begins_at_its_moment_without_any_edit(shop, monkeypatch):
 def test_a_question_in_english_gets_the_english_answer(shop):
     chinese = publish(shop, "怎么开发票", answer="在订单页申请。")
     publish(
-        shop, "How do I get an invoice?", answer="On the order page.", locale="en", translation_key=chinese.translation_key
+        shop,
+        "How do I get an invoice?",
+        answer="On the order page.",
+        locale="en",
+        translation_key=chinese.translation_key,
     )
     assert [one.answer["text"] for one in ask(shop, "How do I get an invoice?").suggestions] == ["On the order page."]
     asked_in_english = ask(shop, "How do I get an invoice?", locale="zh-hans")

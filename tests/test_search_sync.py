@@ -20,7 +20,6 @@ from tests.builders import draft, make_shop, publish
 HASHES = st.dictionaries(st.text("abc", min_size=1, max_size=2), st.sampled_from(["1", "2"]))
 
 
-
 @pytest.fixture
 def live(shop, django_capture_on_commit_callbacks):
     """Does something and then what follows its commit."""

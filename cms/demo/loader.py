@@ -42,9 +42,7 @@ class Loaded:
 def load_store(folder: Path = STORE) -> Loaded:
     """All or nothing: a file that is wrong leaves the database as it was."""
     data = _read(folder / "shop.yaml")
-    shop, _ = Shop.objects.get_or_create(
-        slug=data["slug"], defaults={"name": data["name"], "name_en": data["name_en"]}
-    )
+    shop, _ = Shop.objects.get_or_create(slug=data["slug"], defaults={"name": data["name"], "name_en": data["name_en"]})
     categories = _load_categories(shop, data["categories"])
     facts = _load_facts(shop, None, data["facts"])
     products, product_facts = _load_products(shop, _read(folder / "products.yaml"))
@@ -144,7 +142,7 @@ class _EntryLoader:
 
 
 def entry_uuid(shop: Shop, key: str) -> UUID:
-    """The same in every installation, so that a store's files can be loaded anywhere and translations find each other."""
+    """The same in every installation: a store's files load anywhere, and translations find each other."""
     return uuid5(NAMESPACE_URL, f"zhida:{shop.slug}:{key}")
 
 

@@ -1,4 +1,4 @@
-"""Who asks, for which shop, through which channel: a bot by its key, an agent by the session, a shopper by the widget."""
+"""Who asks, for which shop and channel: a bot by its key, an agent by the session, a shopper through the widget."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -57,9 +57,9 @@ def identify(request: Request, *, shop: str | None, channel: str | None) -> Call
     if found is None:
         raise exceptions.NotFound(_("There is no shop “%(shop)s”.") % {"shop": shop[:80]})
     if channel == Channel.AGENT:
-        return Caller(found, Channel.AGENT)
+        return Caller(found, str(Channel.AGENT))
     _check_origin(request, found)
-    return Caller(found, Channel.WIDGET)
+    return Caller(found, str(Channel.WIDGET))
 
 
 def _by_key(key: ShopAPIKey, shop: str | None, channel: str | None) -> Caller:
@@ -82,7 +82,9 @@ def _check_origin(request: Request, shop: Shop) -> None:
     origin = request.headers.get("Origin", "").rstrip("/").lower()
     own = f"{request.scheme}://{request.get_host()}".lower()
     if origin and origin != own and origin not in shop.origins:
-        raise exceptions.PermissionDenied(_("The page %(origin)s may not ask for this shop.") % {"origin": origin[:200]})
+        raise exceptions.PermissionDenied(
+            _("The page %(origin)s may not ask for this shop.") % {"origin": origin[:200]}
+        )
 
 
 class CallerThrottle(SimpleRateThrottle):

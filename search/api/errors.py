@@ -15,7 +15,7 @@ class TooLarge(exceptions.APIException):
 
 
 def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
-    """DRF's own handler decides status and headers; the body is ours. What it does not know is a 500, logged by Django."""
+    """DRF's own handler decides status and headers, the body is ours. What it does not know is a 500, and logged."""
     response = exception_handler(exc, context)
     if response is None:
         return None

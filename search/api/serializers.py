@@ -4,6 +4,7 @@ from typing import Any
 
 from django.conf import settings
 from django.utils.translation import gettext_lazy as _
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from cms.models import Channel
@@ -136,7 +137,8 @@ class SuggestionOut(serializers.Serializer):
     confidence = serializers.FloatField()
     missing = serializers.ListField(child=serializers.CharField())
 
-    def get_matched(self, suggestion: Suggestion) -> MatchedOut:
+    @extend_schema_field(MatchedOut)
+    def get_matched(self, suggestion: Suggestion) -> dict[str, Any]:
         return {"text": suggestion.matched, "by": suggestion.by}
 
 
@@ -155,7 +157,8 @@ class SuggestOut(serializers.Serializer):
     query_id = serializers.SerializerMethodField()
     took_ms = serializers.FloatField()
 
-    def get_intent(self, found: Suggestions) -> IntentOut | None:
+    @extend_schema_field(IntentOut(allow_null=True))
+    def get_intent(self, found: Suggestions) -> dict[str, Any] | None:
         return dict(IntentOut(found).data) if found.intent else None
 
     def get_query_id(self, found: Suggestions) -> str:

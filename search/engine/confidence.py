@@ -34,7 +34,7 @@ class Logistic:
 
 @dataclass(frozen=True, slots=True)
 class Confidence:
-    """A fit: `first` (the first hit is right), `among` (one of the first OPTIONS is), and when to answer or to ask back.
+    """A fit: `first` (the first hit is right), `among` (one of the first OPTIONS is), when to answer and to ask back.
 
     Options cost a shopper one look, "no answer" a wait for a person: so they are shown well before they are likely.
     """
@@ -74,12 +74,15 @@ def features(query: str, hits: Sequence[EntryHit]) -> NDArray[np.float64]:
     margin = first.score - others[0] if others else 0.0
     spread = first.score - sum(others) / len(others) if others else 0.0
     return np.array(
-        [first.dense, margin, spread, first.lexical, shared / (len(asked) or 1), shared / (len(given) or 1)], dtype=np.float64
+        [first.dense, margin, spread, first.lexical, shared / (len(asked) or 1), shared / (len(given) or 1)],
+        dtype=np.float64,
     )
 
 
-def fit(rows: NDArray[np.float64], right: NDArray[np.bool_], among: NDArray[np.bool_], *, wrong_rate: float) -> Confidence:
-    """`rows`: (n, len(FEATURES)); `right`, `among`: (n,), whether the first hit, or one of the first OPTIONS, was right.
+def fit(
+    rows: NDArray[np.float64], right: NDArray[np.bool_], among: NDArray[np.bool_], *, wrong_rate: float
+) -> Confidence:
+    """`rows`: (n, len(FEATURES)); `right`, `among`: (n,), whether the first hit, or one of the OPTIONS, was right.
 
     `answer_at` is the lowest probability from which at most `wrong_rate` of these rows are wrong.
     """

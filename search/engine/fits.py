@@ -4,6 +4,7 @@ import json
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 from search.engine.confidence import Confidence, Logistic
 
@@ -20,10 +21,8 @@ def load_fits() -> dict[str, Confidence]:
     }
 
 
-def _logistic(row: dict[str, list[float] | float]) -> Logistic:
-    weights, bias = row["weights"], row["bias"]
-    assert isinstance(weights, list) and isinstance(bias, float)
-    return Logistic(tuple(weights), bias)
+def _logistic(row: dict[str, Any]) -> Logistic:
+    return Logistic(tuple(row["weights"]), row["bias"])
 
 
 def fit_for(recipe: str | None) -> Confidence:

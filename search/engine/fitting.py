@@ -32,7 +32,11 @@ def held_out(passages: Sequence[Passage], vectors: Vectors | None) -> Iterator[A
         retriever = Retriever([passages[item] for item in kept], vectors[kept] if vectors is not None else None)
         for item in asked:
             vector = vectors[item] if vectors is not None else None
-            yield passages[item].text, {passages[item].entry}, retriever.search(passages[item].text, vector, limit=2 * DEPTH)
+            yield (
+                passages[item].text,
+                {passages[item].entry},
+                retriever.search(passages[item].text, vector, limit=2 * DEPTH),
+            )
 
 
 def _similar(passages: Sequence[Passage]) -> list[int]:
@@ -46,7 +50,7 @@ def _similar(passages: Sequence[Passage]) -> list[int]:
 
 
 def fit_on(asked: Iterable[Asked], *, unanswerable: float, seed: int, wrong_rate: float) -> Confidence:
-    """Deterministic for a seed. `unanswerable`: the share that loses its right entries. Raises ValueError for no rows."""
+    """Deterministic for a seed. `unanswerable`: the share that loses its entries. Raises ValueError for no rows."""
     random = Random(seed)  # noqa: S311 a reproducible draw, nothing secret
     rows: list[NDArray[np.float64]] = []
     right, among = [], []

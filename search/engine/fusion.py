@@ -17,8 +17,6 @@ def lexical_weights(query_han: float, passage_han: NDArray[np.float32]) -> NDArr
     return np.where((passage_han > 0) == (query_han > 0), np.float32(LEXICAL_WEIGHT), np.float32(0.0))
 
 
-def fuse(
-    dense: NDArray[np.float32], lexical: NDArray[np.float32], weights: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def fuse(dense: NDArray[np.float32], lexical: NDArray[np.float32], weights: NDArray[np.float32]) -> NDArray[np.float32]:
     """All of shape (n,); `lexical` normalised to 0 to 1."""
     return np.asarray(dense + weights * lexical, dtype=np.float32)

@@ -20,7 +20,7 @@ from sentence_transformers.base.modules import InputModule
 from search.engine.onnx_encoder import MANIFEST, MAX_TOKENS, MODEL, PROMPT, TOKENIZER, OnnxEncoder
 
 
-class OnnxModule(InputModule):  # type: ignore[misc]  # mypy skips sentence_transformers
+class OnnxModule(InputModule):
     """Texts to `sentence_embedding`, pooled and normalised in the graph."""
 
     def __init__(self, encoder: OnnxEncoder) -> None:

@@ -29,7 +29,9 @@ class Retriever:
     def __len__(self) -> int:
         return len(self._passages)
 
-    def search(self, query: str, vector: NDArray[np.float32] | None, *, limit: int, lexical: bool = True) -> list[EntryHit]:
+    def search(
+        self, query: str, vector: NDArray[np.float32] | None, *, limit: int, lexical: bool = True
+    ) -> list[EntryHit]:
         """Best entries first. `vector` None: lexical only; `lexical` False: dense only. At most `limit` entries.
 
         An entry whose nearest phrasing is a negative one is left out.

@@ -31,7 +31,7 @@ def clean(text: str) -> str:
 
 
 def words(text: str) -> list[str]:
-    """Runs of Hanzi, and words or numbers of other scripts, in order, case folded: `发3.5kg ABC` -> 发, 3.5, kg, abc."""
+    """Runs of Hanzi, and words or numbers of other scripts, case folded: `发3.5kg ABC` -> 发, 3.5, kg, abc."""
     return _WORDS.findall(clean(text).casefold())
 
 

@@ -57,8 +57,8 @@ def _table(report: dict[str, Any]) -> str:
     decision = report["decision"]
     lines += [
         "",
-        f"answered by itself: {decision['answered']}, rightly {decision['answered_rightly']:.1%} of the answerable, "
-        f"{decision['wrong']:.1%} of the answers wrong; "
+        f"answered by itself: {decision['answered']}, rightly {decision['answered_rightly']:.1%} of the answerable;",
+        f"{decision['wrong']:.1%} of the answers wrong;",
         f"{decision['unanswerable_answered']} of {decision['unanswerable']} unanswerable ones answered",
     ]
     return "\n".join(lines)
