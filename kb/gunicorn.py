@@ -18,9 +18,12 @@ forwarded_allow_ips = "*" if _env.trusted_proxies else "127.0.0.1"
 
 def post_worker_init(worker: Any) -> None:
     """Each worker loads encoder and snapshots before its first request; shared over a fork they would not be safe."""
+    from django.db import connection
+
     from search.warming import warm
 
     warm()
+    connection.close()  # this thread only hands out work from here on
 
 
 def worker_exit(server: Any, worker: Any) -> None:

@@ -14,10 +14,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from ipaddress import ip_address
+from itertools import cycle
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
@@ -99,7 +100,7 @@ def measure(sizes: Sizes, *, http: bool = True, url: str | None = None, watch: W
     retrieval = [measure_retrieval(count, encoder.dimension, sizes.searches, watch) for count in sizes.passages]
     report = {"machine": machine(), "encoder": ours, "retrieval": retrieval, "http": None}
     if http:
-        with running(address) if address else server() as asked:
+        with nullcontext(address) if address else server() as asked:
             report["http"] = measure_http(asked, shop, sizes, ours["p50_ms"], watch)
     return report
 
@@ -156,11 +157,15 @@ def measure_encoder(encoder: Encoder, sizes: Sizes, watch: Watch = _unwatched) -
     if "peer" not in timed:
         return found | timed["ours"] | {"peer": None, "note": "no peer: the configured encoder is not the built one"}
     ours, peer = timed["ours"], timed["peer"]
-    return found | ours | {
-        "peer": {"name": "sentence-transformers, torch fp32, 1 thread"} | peer,
-        "ratio": _ratio(peer, ours),
-        "batch_ratio": round(ours["texts_per_s"] / peer["texts_per_s"], 2),
-    }
+    return (
+        found
+        | ours
+        | {
+            "peer": {"name": "sentence-transformers, torch fp32, 1 thread"} | peer,
+            "ratio": _ratio(peer, ours),
+            "batch_ratio": round(ours["texts_per_s"] / peer["texts_per_s"], 2),
+        }
+    )
 
 
 def _encoder_figures(
@@ -279,3 +284,99 @@ def _message(body: bytes) -> str:
         return str(json.loads(body)["error"]["message"])
     except (ValueError, KeyError, TypeError):
         return body[:200].decode(errors="replace")
+
+
+def measure_http(url: str, shop: str, sizes: Sizes, encoder_p50_ms: float, watch: Watch = _unwatched) -> Figures:
+    """New questions, which the server must encode, in turns with known ones; then both by several clients at once."""
+    texts = iter(questions(WARM_UP + sizes.requests + 20_000, seed=None))
+    known = [next(texts) for _ in range(WARM_UP)]
+    with closing(Client(url, shop)) as client:
+        check(client, known)
+        calls: dict[str, Callable[[int], object]] = {
+            "new": lambda number: client.suggest(next(texts)),
+            "known": lambda number: client.suggest(known[number % WARM_UP]),
+        }
+        taken = in_turns(calls, watch(range(sizes.requests), "suggest"))
+    new, repeated = percentiles(taken["new"]), percentiles(taken["known"])
+    return {
+        "shop": shop,
+        "new": new,
+        "known": repeated,
+        "above_encoder_ms": round(new["p50_ms"] - encoder_p50_ms, 3),
+        "clients": CLIENTS,
+        "load_new": load(url, shop, texts, sizes.load_s),
+        "load_known": load(url, shop, cycle(known), sizes.load_s),
+    }
+
+
+def check(client: Client, texts: Iterable[str]) -> None:
+    """Asks each once. Raises CannotMeasure where the answers come from less than the whole service."""
+    for text in texts:
+        answer = json.loads(client.suggest(text))
+        if answer["degraded"]:
+            raise CannotMeasure("The server answers without vectors: run `manage.py prepare_encoder`.")
+        if answer["release"] == "0":
+            raise CannotMeasure("The shop has no index: run `manage.py rebuild_index`.")
+
+
+def load(url: str, shop: str, texts: Iterator[str], seconds: float) -> dict[str, float]:
+    """CLIENTS threads, one connection each, ask as fast as they can for so many seconds."""
+    deadline = time.perf_counter() + seconds
+    with ThreadPoolExecutor(CLIENTS) as pool:
+        parts = list(pool.map(lambda _client: _ask_until(deadline, url, shop, texts), range(CLIENTS)))
+    taken = [second for part in parts for second in part]
+    return {"requests_per_s": round(len(taken) / seconds, 1)} | percentiles(taken)
+
+
+def _ask_until(deadline: float, url: str, shop: str, texts: Iterator[str]) -> list[float]:
+    with closing(Client(url, shop)) as client:
+        taken = []
+        for text in texts:
+            taken += in_turns({"": lambda _number, text=text: client.suggest(text)}, [0])[""]
+            if time.perf_counter() >= deadline:
+                break
+        return taken
+
+
+@contextmanager
+def server(command: Sequence[str] = GUNICORN, *, patience_s: float = 90) -> Iterator[str]:
+    """The address of the real server, one worker, on the current database. Raises CannotMeasure if it does not start."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"127.0.0.1:{free.getsockname()[1]}"
+    direct = {"KB_WORKERS": "1", "KB_ALLOWED_HOSTS": "127.0.0.1", "KB_HTTPS": "0", "KB_THROTTLE_WIDGET": _RATE}
+    with tempfile.TemporaryFile() as output:
+        process = subprocess.Popen(  # noqa: S603 our own server, without a shell
+            [*command, "--bind", address, "kb.wsgi"], cwd=ROOT, env=os.environ | direct, stdout=output, stderr=output
+        )
+        try:
+            _wait_until_ready(process, f"http://{address}", output, time.monotonic() + patience_s)
+            yield f"http://{address}"
+        finally:
+            _stop(process)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, output: IO[bytes], deadline: float) -> None:
+    while True:
+        with closing(Client(url)) as client:
+            try:
+                client.get("health")
+                return
+            except CannotMeasure as exc:
+                fault = exc
+        if process.poll() is not None:
+            output.seek(0)
+            said = output.read().decode(errors="replace").strip().splitlines()
+            raise CannotMeasure("The server ended at its start: " + " ".join(said[-3:]))
+        if time.monotonic() >= deadline:
+            raise CannotMeasure(f"The server did not become ready: {fault}")
+        time.sleep(0.2)
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(30)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

@@ -1,6 +1,6 @@
 """The screens of the CMS that belong to answering: the keys of bots and of agents' consoles."""
 
-from django.utils.translation import gettext as _t
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.admin import messages
@@ -18,7 +18,7 @@ class KeyCreateView(CreateView):
     def save_instance(self) -> ShopAPIKey:
         key = ShopAPIKey.objects.assign_key(self.form.instance)
         row = super().save_instance()
-        messages.warning(self.request, _t("Copy the key now, it is not shown again: %(key)s") % {"key": key})
+        messages.warning(self.request, gettext("Copy the key now, it is not shown again: %(key)s") % {"key": key})
         return row
 
 

@@ -4,7 +4,7 @@ import contextlib
 import logging
 import time
 
-from django.db import DatabaseError, connection
+from django.db import DatabaseError
 
 from cms.models import Channel, Shop
 from search import encoding, snapshots
@@ -26,6 +26,4 @@ def warm() -> None:
             suggest(shop, Question("你好", str(Channel.WIDGET)))
     except DatabaseError:
         logger.exception("The snapshots could not be built ahead")
-    finally:
-        connection.close()
     logger.info("Ready after %.1f s", time.perf_counter() - started)

@@ -68,7 +68,7 @@ def test_an_id_is_good_for_the_shop_that_it_was_given_to(shop):
     found = suggest(shop, Question("怎么开发票", "bot"))
     text = public_id(shop, found.query_id)
     assert read_public_id(shop, text) == found.query_id
-    for wrong in (text[:-1], "x", "", text.replace("1.", "2.", 1)):
+    for wrong in (text[:-1], "x", "", f"9{text}"):
         with pytest.raises(ValueError, match="id"):
             read_public_id(shop, wrong)
     with pytest.raises(ValueError, match="another shop"):
