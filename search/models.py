@@ -63,6 +63,7 @@ class QueryRecord(models.Model):
     shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="+")
     asked_at = models.DateTimeField()
     channel = models.CharField(max_length=10)
+    conversation_id = models.CharField(max_length=100, blank=True)
     locale = models.CharField(max_length=10)
     decision = models.CharField(max_length=10)
     entry = models.CharField(max_length=40, blank=True)

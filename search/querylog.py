@@ -99,7 +99,7 @@ class Writer:
 writer = Writer()
 
 
-def record(shop: Shop, channel: str, found: Suggestions) -> None:
+def record(shop: Shop, channel: str, found: Suggestions, *, conversation_id: str = "") -> None:
     top = found.suggestions[0] if found.suggestions else None
     writer.put(
         QueryRecord(
@@ -107,6 +107,7 @@ def record(shop: Shop, channel: str, found: Suggestions) -> None:
             shop=shop,
             asked_at=timezone.now(),
             channel=channel,
+            conversation_id=conversation_id,
             locale=found.locale,
             decision=found.decision,
             entry=top.id if top else "",

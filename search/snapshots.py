@@ -97,7 +97,7 @@ class _Shelf:
             return held
         try:
             held = self._current.get(shop.pk)
-            if held is None or held.number < number or _is_stale(held):
+            if held is None or held.number != number or _is_stale(held):
                 self._current[shop.pk] = held = build(shop)
             return held
         finally:

@@ -262,7 +262,8 @@ def test_markup_in_an_answer_is_cleaned(api, shop):
 
 
 def test_what_was_asked_is_counted_without_its_words(api, store):
-    ask(api, "怎么开发票，我的电话是13800000000")
+    ask(api, "怎么开发票，我的电话是13800000000", conversation_id="c-1")
     row = QueryRecord.objects.values().get()
+    assert row["conversation_id"] == "c-1"
     assert "138" not in str(row)
     assert row["decision"] in {"answer", "choose", "abstain"}

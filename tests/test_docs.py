@@ -42,7 +42,7 @@ def test_every_link_of_the_readme_leads_somewhere(link):
     assert (ROOT / link).exists()
 
 
-@pytest.mark.parametrize("path", re.findall(r"^\| .+? \| `([a-z_/]+(?:\.py)?)`", README, flags=re.M))
+@pytest.mark.parametrize("path", re.findall(r"^\| .+? \| `([a-z_]+/[a-z0-9_/]*(?:\.py)?)` \|$", README, flags=re.M))
 def test_every_module_of_the_readmes_table_exists(path):
     assert (ROOT / path).exists()
 

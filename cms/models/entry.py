@@ -13,6 +13,7 @@ from modelcluster.models import ClusterableModel
 from wagtail.fields import StreamField
 from wagtail.models import (
     DraftStateMixin,
+    Locale,
     LockableMixin,
     Orderable,
     PreviewableMixin,
@@ -165,6 +166,14 @@ class Entry(
             errors["category"] = _("This category belongs to another shop.")
         if errors:
             raise ValidationError(errors)
+
+    def copy_for_translation(self, locale: Locale, exclude_fields: list[str] | None = None) -> "Entry":
+        """A draft in another language. Wagtail would copy a live entry as live: untranslated, and without a signal."""
+        copy: Entry = super().copy_for_translation(locale, exclude_fields=exclude_fields)
+        copy.live, copy.has_unpublished_changes = False, True
+        for name in ("live_revision", "latest_revision", "first_published_at", "last_published_at"):
+            setattr(copy, name, None)
+        return copy
 
     def get_preview_template(self, request, mode_name: str) -> str:
         return "cms/preview/entry.html"

@@ -59,7 +59,8 @@ class SuggestView(Endpoint):
         asked = api.SuggestIn(data=request.data)
         data = self.valid(asked)
         caller = identify(request, shop=data.get("shop"), channel=data.get("channel"))
-        return _suggested(caller, asked.question(caller.channel))
+        conversation = data.get("conversation_id", "")
+        return _suggested(caller, asked.question(caller.channel), conversation_id=conversation)
 
     @extend_schema(parameters=[api.SuggestQuery], responses={200: api.SuggestOut, **_ERRORS})
     def get(self, request: Request) -> Response:
@@ -72,9 +73,9 @@ class SuggestView(Endpoint):
         return response
 
 
-def _suggested(caller: Caller, question: Question) -> Response:
+def _suggested(caller: Caller, question: Question, *, conversation_id: str = "") -> Response:
     found = suggest(caller.shop, question)
-    querylog.record(caller.shop, caller.channel, found)
+    querylog.record(caller.shop, caller.channel, found, conversation_id=conversation_id)
     context = {"query_id": querylog.public_id(caller.shop, found.query_id)}
     return Response(api.SuggestOut(found, context=context).data)
 

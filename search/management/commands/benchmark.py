@@ -15,8 +15,8 @@ from search.engine.onnx_encoder import BuiltModelError
 
 class Command(BaseCommand):
     help = (
-        "Measures encoder, retrieval and /suggest over HTTP, each beside a peer in the same run. Starts a server of its "
-        "own on a loopback port. Writes nothing to the database but the query log that the asked server keeps."
+        "Measures encoder, retrieval and /suggest over HTTP, each beside a peer in the same run. Starts a server of "
+        "its own on a loopback port. Writes nothing to the database but the query log that the asked server keeps."
     )
     requires_migrations_checks = False
 
@@ -62,10 +62,9 @@ def _encoder(row: dict[str, Any]) -> list[str]:
 
 
 def _retrieval(rows: list[dict[str, Any]]) -> list[str]:
-    lines = [_row("passages", "p50 ms", "p95 ms", "build s", "numpy p50", "numpy p95", "ratio")]
-    for row in rows:
-        lines.append(_row(row["passages"], *_figures(row), row["build_s"], *_figures(row["peer"]), row["ratio"]))
-    return lines
+    cells = ([row["passages"], *_figures(row), row["build_s"], *_figures(row["peer"]), row["ratio"]] for row in rows)
+    head = _row("passages", "p50 ms", "p95 ms", "build s", "numpy p50", "numpy p95", "ratio")
+    return [head, *(_row(*line) for line in cells)]
 
 
 def _http(row: dict[str, Any]) -> list[str]:
