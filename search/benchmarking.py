@@ -1,7 +1,7 @@
 """Measures encoder, retrieval and `/suggest` over HTTP, each beside a peer in the same run.
 
-Rivals take turns (A B A B …), so a noisy machine slows both alike; a ratio is the peer's median over ours: above 1, ours
-is the faster. Nothing is written here, but the server that is asked keeps its query log.
+Rivals take turns (A B A B …), so a noisy machine slows both alike; a ratio is the peer's median over ours. Nothing is
+written here, but the server that is asked keeps its query log.
 """
 
 import json
@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from io import StringIO
 from ipaddress import ip_address
-from itertools import cycle
+from itertools import cycle, islice, takewhile
 from pathlib import Path
 from typing import IO, Any
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 from django.db import DatabaseError
-from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cms.models import Shop
@@ -46,21 +45,23 @@ _LIMIT = 9  # what `suggest` asks of the retriever by default
 _PHRASINGS = 3  # an entry
 _RATE = "100000/s"  # a short window: the throttle keeps every moment of it in a list
 
-Watch = Callable[[Iterable[int], str], Iterable[int]]
-Calls = dict[str, Callable[[int], object]]
+Watch = Callable[[Sequence[Any], str], Iterable[Any]]
+Calls = Mapping[str, Callable[[Any], object]]
 Figures = dict[str, Any]
 
-# One of each makes a question: opener, product, concern, ending.
-_PARTS = (
-    "|请问|亲，|你好，|想问一下|老板，|在吗，|麻烦问下|急！|我想知道|客服你好，|打扰一下，|咨询一下，|问一句，|那个",
-    "保温杯|蓝牙耳机|电饭煲|羊毛衫|跑鞋|面霜|洗面奶|防晒霜|口红|四件套|羽绒被|记忆枕|茶叶|坚果礼盒|牛肉干|蜂蜜|咖啡豆|猫粮|"
-    "婴儿车|纸尿裤|奶瓶|行李箱|双肩包|雨伞|台灯|电动牙刷|吹风机|扫地机器人|空气炸锅|充电宝|USB-C数据线|iPhone手机壳|显示器",
+_OPENERS = (
+    "|请问|亲，|你好，|想问一下|老板，|在吗，|麻烦问下|急！|我想知道|客服你好，|打扰一下，|咨询一下，|问一句，|那个"
+)
+_PRODUCTS = (
+    "保温杯|蓝牙耳机|电饭煲|羊毛衫|跑鞋|面霜|防晒霜|四件套|羽绒被|茶叶|坚果礼盒|牛肉干|猫粮|婴儿车|纸尿裤|行李箱|双肩包|雨伞|"
+    "台灯|电动牙刷|扫地机器人|空气炸锅|充电宝|USB-C数据线|iPhone手机壳|显示器"
+)
+_CONCERNS = (
     "多久发货|什么时候能到|怎么退货|怎么换货|退款多久到账|发票怎么开公司抬头|能改收货地址吗|发什么快递|运费谁出|质保几年|"
     "坏了怎么修|少发了一件|发错颜色了|收到是破的|有色差|怎么选尺码|能便宜点吗|有优惠券吗|降价了能补差价吗|支持货到付款吗|"
-    "付款失败了|怎么取消订单|还有货吗|预售几号发|是正品吗|保质期多长|敏感肌可以用吗|怎么清洗|怎么安装|充不进电|有异味|"
-    "快递一直不更新|显示签收但没收到|想投诉|怎么联系人工客服",
-    "|？|呢|啊|，谢谢",
+    "付款失败了|怎么取消订单|还有货吗|预售几号发|是正品吗|保质期多长|敏感肌可以用吗|怎么清洗|充不进电|显示签收但没收到"
 )
+_ENDINGS = "|？|呢|啊|，谢谢"
 
 
 class CannotMeasure(RuntimeError):
@@ -84,28 +85,21 @@ FULL = Sizes(encodes=300, batches=5, batch=64, passages=(1_000, 10_000, 50_000),
 QUICK = Sizes(encodes=30, batches=2, batch=16, passages=(1_000, 10_000), searches=30, requests=30, load_s=1)
 
 
-def _unwatched(rounds: Iterable[int], label: str) -> Iterable[int]:
-    return rounds
-
-
-def measure(sizes: Sizes, *, http: bool = True, url: str | None = None, watch: Watch = _unwatched) -> Figures:
-    """`{"machine", "encoder", "retrieval", "http"}`; `http` is None where it was left out.
-
-    Raises CannotMeasure, EncoderUnavailable, BuiltModelError, WeightsError.
-    """
+def measure(sizes: Sizes, watch: Watch, *, http: bool = True, url: str | None = None) -> Figures:
+    """`http` is None where it was left out. Raises CannotMeasure, EncoderUnavailable, BuiltModelError, WeightsError."""
     address = loopback(url) if url else None
     shop = first_shop() if http else ""
     encoder = encoding.encoder()
     report: Figures = {"machine": machine(), "encoder": measure_encoder(encoder, sizes, watch)}
-    sizes_asked = ((count, encoder.dimension, sizes.searches) for count in sizes.passages)
-    report["retrieval"] = [measure_retrieval(*asked, watch) for asked in sizes_asked]
-    report["http"] = None
-    if http:
-        with nullcontext(address) if address else server() as found:
-            report["http"] = measure_http(found, shop, sizes, watch)
-        above = report["http"]["new"]["p50_ms"] - report["encoder"]["p50_ms"]
-        report["http"]["above_encoder_ms"] = round(above, 3)
-    return report
+    report["retrieval"] = [
+        measure_retrieval(count, encoder.dimension, sizes.searches, watch) for count in sizes.passages
+    ]
+    if not http:
+        return report | {"http": None}
+    with nullcontext(address) if address else server() as found:
+        asked = measure_http(found, shop, sizes, watch)
+    above = asked["new"]["p50_ms"] - report["encoder"]["p50_ms"]
+    return report | {"http": asked | {"above_encoder_ms": round(above, 3)}}
 
 
 def machine() -> Figures:
@@ -117,25 +111,22 @@ def machine() -> Figures:
 
 def questions(count: int, *, seed: int | None = 0) -> list[str]:
     """So many different questions of shoppers; the same for the same seed, others at every call for None."""
-    parts = [words.split("|") for words in _PARTS]
+    parts = [words.split("|") for words in (_OPENERS, _PRODUCTS, _CONCERNS, _ENDINGS)]
     shape = tuple(map(len, parts))
     numbers = np.random.default_rng(seed).permutation(int(np.prod(shape)))[:count]
     chosen = zip(*np.unravel_index(numbers, shape), strict=True)
     return ["".join(words[place] for words, place in zip(parts, places, strict=True)) for places in chosen]
 
 
-def in_turns(
-    calls: Calls, count: int, label: str = "", watch: Watch = _unwatched, *, warm_up: int = WARM_UP
-) -> dict[str, list[float]]:
-    """The seconds of each call: every round makes each once, with the round's number, below 0 while not counted."""
+def in_turns(calls: Calls, rounds: Iterable[Any], *, warm_up: int = WARM_UP) -> dict[str, list[float]]:
+    """The seconds of each call. Every round is given to each of them in turn; the first ones warm up, uncounted."""
     seconds: dict[str, list[float]] = {name: [] for name in calls}
-    for number in watch(range(-warm_up, count), label):
+    for given in rounds:
         for name, call in calls.items():
             started = time.perf_counter()
-            call(number)
-            if number >= 0:
-                seconds[name].append(time.perf_counter() - started)
-    return seconds
+            call(given)
+            seconds[name].append(time.perf_counter() - started)
+    return {name: taken[warm_up:] for name, taken in seconds.items()}
 
 
 def percentiles(seconds: Sequence[float]) -> dict[str, float]:
@@ -147,16 +138,22 @@ def _beside(ours: Figures, peer: Figures) -> Figures:
     return ours | {"peer": peer, "ratio": round(peer["p50_ms"] / ours["p50_ms"], 2)}
 
 
-def measure_encoder(encoder: Encoder, sizes: Sizes, watch: Watch = _unwatched) -> Figures:
+def measure_encoder(encoder: Encoder, sizes: Sizes, watch: Watch) -> Figures:
     """One query at a time, then batches; the built encoder against torch on the same weights, one thread each."""
+    rivals = {"ours": encoder.encode}
+    if isinstance(encoder, OnnxEncoder):
+        rivals = {"ours": OnnxEncoder(encoder.folder, threads=1).encode, "peer": _torch_encode()}
+    singles = [[text] for text in questions(WARM_UP + sizes.encodes)]
+    batches = [questions(sizes.batch, seed=1)] * (1 + sizes.batches)
+    one = in_turns(rivals, watch(singles, "encode one"))
+    many = in_turns(rivals, watch(batches, "encode batches"), warm_up=1)
+    rates = {name: round(sizes.batch / float(np.median(taken)), 1) for name, taken in many.items()}
+    figures = {name: percentiles(one[name]) | {"texts_per_s": rates[name]} for name in rivals}
     found = {"recipe": encoder.recipe, "dimension": encoder.dimension}
-    if not isinstance(encoder, OnnxEncoder):
-        ours = _encoder_figures({"ours": encoder.encode}, sizes, watch)["ours"]
-        return found | ours | {"peer": None, "note": "no peer: the configured encoder is not the built one"}
-    rivals = {"ours": OnnxEncoder(encoder.folder, threads=1).encode, "peer": _torch_encode()}
-    timed = _encoder_figures(rivals, sizes, watch)
-    ours, peer = timed["ours"], {"name": "sentence-transformers, torch fp32, 1 thread"} | timed["peer"]
-    return found | _beside(ours, peer) | {"batch_ratio": round(ours["texts_per_s"] / peer["texts_per_s"], 2)}
+    if "peer" not in rivals:
+        return found | figures["ours"] | {"peer": None, "note": "no peer: the configured encoder is not the built one"}
+    peer = {"name": "sentence-transformers, torch fp32, 1 thread"} | figures["peer"]
+    return found | _beside(figures["ours"], peer) | {"batch_ratio": round(rates["ours"] / rates["peer"], 2)}
 
 
 def _torch_encode() -> Callable[[Sequence[str]], Vectors]:
@@ -169,55 +166,30 @@ def _torch_encode() -> Callable[[Sequence[str]], Vectors]:
     return lambda texts: np.asarray(model.encode(list(texts), show_progress_bar=False))
 
 
-def _encoder_figures(
-    rivals: Mapping[str, Callable[[Sequence[str]], Vectors]], sizes: Sizes, watch: Watch
-) -> dict[str, Figures]:
-    texts, batch = questions(sizes.encodes + WARM_UP), questions(sizes.batch, seed=1)
-    single: Calls = {name: lambda number, encode=encode: encode([texts[number]]) for name, encode in rivals.items()}
-    whole: Calls = {name: lambda _number, encode=encode: encode(batch) for name, encode in rivals.items()}
-    one = in_turns(single, sizes.encodes, "encode one", watch)
-    many = in_turns(whole, sizes.batches, "encode batches", watch, warm_up=1)
-    return {
-        name: percentiles(one[name]) | {"texts_per_s": round(sizes.batch / float(np.median(many[name])), 1)}
-        for name in rivals
-    }
-
-
-def measure_retrieval(passages: int, dimension: int, searches: int, watch: Watch = _unwatched) -> Figures:
+def measure_retrieval(passages: int, dimension: int, searches: int, watch: Watch) -> Figures:
     """The Retriever with ready vectors against numpy on the same ones, which finds the dense candidates only.
 
     The vectors are random: a flat index takes as long for any values. Both have one thread; with more, a search waits
     up to 16 ms for a core that another process uses.
     """
-    texts = questions(passages + searches + WARM_UP)
-    vectors = _random_units(len(texts), dimension)
-    matrix, queries, asked = vectors[:passages], vectors[passages:], texts[passages:]
-    found = [Passage(f"faq:{number // _PHRASINGS}", text) for number, text in enumerate(texts[:passages])]
+    texts = questions(passages + WARM_UP + searches)
+    vectors = np.random.default_rng(0).standard_normal((len(texts), dimension), dtype=np.float32)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    matrix, pool = vectors[:passages], min(POOL, passages)
+    known = [Passage(f"faq:{number // _PHRASINGS}", text) for number, text in enumerate(texts[:passages])]
+    asked = list(zip(texts[passages:], vectors[passages:], strict=True))
     with threadpool_limits(1):
         started = time.perf_counter()
-        retriever = Retriever(found, matrix)
+        retriever = Retriever(known, matrix)
         build_s = round(time.perf_counter() - started, 2)
         calls: Calls = {
-            "ours": lambda number: retriever.search(asked[number], queries[number], limit=_LIMIT),
-            "peer": lambda number: brute_force(matrix, queries[number], POOL),
+            "ours": lambda query: retriever.search(*query, limit=_LIMIT),
+            "peer": lambda query: np.argpartition(-(matrix @ query[1]), pool - 1)[:pool],
         }
-        taken = in_turns(calls, searches, f"search {passages}", watch)
+        taken = in_turns(calls, watch(asked, f"search {passages}"))
     about = {"passages": passages, "dimension": dimension, "vectors": "random", "build_s": build_s}
     peer = {"name": "numpy brute force, dense only"} | percentiles(taken["peer"])
     return about | _beside(percentiles(taken["ours"]), peer)
-
-
-def _random_units(count: int, dimension: int) -> Vectors:
-    vectors = np.random.default_rng(0).standard_normal((count, dimension), dtype=np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
-
-
-def brute_force(matrix: Vectors, vector: NDArray[np.float32], limit: int) -> NDArray[np.intp]:
-    """Rows of `matrix` with the highest cosine to `vector`, best first."""
-    scores = matrix @ vector
-    limit = min(limit, len(scores))
-    top = np.argpartition(-scores, limit - 1)[:limit]
-    return top[np.argsort(-scores[top])]
 
 
 def first_shop() -> str:
@@ -261,6 +233,7 @@ class Client:
             response = self._connection.getresponse()
             body = response.read()
         except (OSError, HTTPException) as exc:
+            self._connection.close()
             raise CannotMeasure(f"{self._url} does not answer: {exc!r}") from exc
         if response.status == 200:
             return body
@@ -269,20 +242,18 @@ class Client:
         raise CannotMeasure(f"{self._url}/api/v1/{path} answered {response.status}{hint}: {said}")
 
 
-def measure_http(url: str, shop: str, sizes: Sizes, watch: Watch = _unwatched) -> Figures:
+def measure_http(url: str, shop: str, sizes: Sizes, watch: Watch) -> Figures:
     """New questions, which the server must encode, in turns with known ones; then each by several clients at once."""
-    texts = iter(questions(20_000, seed=None))
-    known = [next(texts) for _ in range(WARM_UP)]
+    texts = questions(20_000, seed=None)
+    known, new = texts[:WARM_UP], iter(texts[WARM_UP:])
     with closing(Client(url, shop)) as client:
         for text in known:
             check(client.suggest(text))
-        calls: Calls = {
-            "new": lambda _number: client.suggest(next(texts)),
-            "known": lambda number: client.suggest(known[number % WARM_UP]),
-        }
-        taken = in_turns(calls, sizes.requests, "suggest", watch)
+        pairs = list(zip(islice(new, WARM_UP + sizes.requests), cycle(known), strict=False))
+        calls: Calls = {"new": lambda pair: client.suggest(pair[0]), "known": lambda pair: client.suggest(pair[1])}
+        taken = in_turns(calls, watch(pairs, "suggest"))
     found = {"shop": shop, "clients": CLIENTS} | {name: percentiles(taken[name]) for name in calls}
-    loads = {"load_new": texts, "load_known": cycle(known)}
+    loads = {"load_new": new, "load_known": cycle(known)}
     return found | {name: load(url, shop, asked, sizes.load_s) for name, asked in loads.items()}
 
 
@@ -300,11 +271,10 @@ def load(url: str, shop: str, texts: Iterator[str], seconds: float) -> dict[str,
     deadline = time.perf_counter() + seconds
 
     def ask(_client: int) -> list[float]:
-        taken: list[float] = []
         with closing(Client(url, shop)) as client:
-            while time.perf_counter() < deadline:
-                taken += in_turns({"": lambda _number: client.suggest(next(texts))}, 1, warm_up=0)[""]
-        return taken
+            return in_turns(
+                {"": client.suggest}, takewhile(lambda _text: time.perf_counter() < deadline, texts), warm_up=0
+            )[""]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
         taken = [second for part in pool.map(ask, range(CLIENTS)) for second in part]
@@ -325,7 +295,8 @@ def server(command: Sequence[str] = GUNICORN, *, patience_s: float = 90) -> Iter
             _wait_until_ready(process, f"http://{address}", output, time.monotonic() + patience_s)
             yield f"http://{address}"
         finally:
-            _stop(process)
+            process.terminate()  # gunicorn itself ends a worker that lingers
+            process.wait()
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, output: IO[bytes], deadline: float) -> None:
@@ -342,12 +313,3 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, output: IO[byt
                 if time.monotonic() >= deadline:
                     raise
             time.sleep(0.2)
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(30)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait()

@@ -7,6 +7,11 @@ from django.conf import settings
 from django.contrib.staticfiles.finders import get_finders
 from django.core.management import call_command
 from django.core.management.base import BaseCommand
+from django.db import connection
+from django.db.migrations.executor import MigrationExecutor
+
+from search.engine.e5_export import is_intact
+from search.engine.encoder import BUILT_MODEL
 
 
 class Command(BaseCommand):
@@ -16,14 +21,27 @@ class Command(BaseCommand):
         parser.add_argument("--demo", action="store_true", help="load the demo store and print where everything is")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        call_command("prepare_encoder", stdout=self.stdout)
-        call_command("migrate", verbosity=0, interactive=False)
+        if not encoder_is_ready():
+            call_command("prepare_encoder", stdout=self.stdout)
+        if has_migrations_to_run():
+            self.stdout.write("Migrating the database …")
+            call_command("migrate", verbosity=0, interactive=False)
         if static_is_stale():
             self.stdout.write("Collecting static files …")
             call_command("collectstatic", verbosity=0, interactive=False)
         if options["demo"]:
             call_command("load_demo", stdout=self.stdout)
             self.stdout.write(_addresses(settings.WAGTAILADMIN_BASE_URL))
+
+
+def encoder_is_ready() -> bool:
+    """Whether the built encoder is there, unbroken; one of another name is loaded and checked by prepare_encoder."""
+    return settings.KB_ENCODER == BUILT_MODEL and is_intact(settings.KB_MODELS_DIR / BUILT_MODEL)
+
+
+def has_migrations_to_run() -> bool:
+    executor = MigrationExecutor(connection)
+    return bool(executor.migration_plan(executor.loader.graph.leaf_nodes()))
 
 
 def static_is_stale() -> bool:

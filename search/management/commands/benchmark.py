@@ -1,7 +1,7 @@
 """How fast encoder, retrieval and API are on this machine."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError
@@ -30,11 +30,11 @@ class Command(BaseCommand):
         sizes = benchmarking.QUICK if options["quick"] else benchmarking.FULL
         quiet = options["json"]
 
-        def watch(rounds: Iterable[int], label: str) -> Iterable[int]:
+        def watch(rounds: Sequence[Any], label: str) -> Iterable[Any]:
             return tqdm(rounds, desc=label, disable=quiet, leave=False)
 
         try:
-            report = benchmarking.measure(sizes, http=not options["skip_http"], url=options["url"], watch=watch)
+            report = benchmarking.measure(sizes, watch, http=not options["skip_http"], url=options["url"])
         except (benchmarking.CannotMeasure, EncoderUnavailable, BuiltModelError, WeightsError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(json.dumps(report, ensure_ascii=False) if quiet else _table(report))
