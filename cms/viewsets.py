@@ -118,6 +118,7 @@ class ShopViewSet(ModelViewSet):
         FieldRowPanel([FieldPanel("name"), FieldPanel("name_en")]),
         FieldPanel("slug"),
         FieldPanel("allowed_origins"),
+        FieldPanel("wrong_rate"),
     ]
 
 

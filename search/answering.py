@@ -82,7 +82,7 @@ def suggest(shop: Shop, question: Question) -> Suggestions:
     audience = snapshot.for_agents if question.channel == Channel.AGENT else snapshot.for_shoppers
     vector = _vector(audience, question.query)
     hits = audience.retriever.search(question.query, vector, limit=question.limit + OPTIONS)
-    confidence, decision, reason = _decide(question.query, hits, vector)
+    confidence, decision, reason = _decide(question.query, hits, vector, shop.wrong_rate)
     found = _answers(snapshot, audience, question, hits, confidence)
     if hits and (not found or found[0].group != hits[0].entry):
         # The best entry has nothing to say here; the next best is not what was asked for.
@@ -112,10 +112,12 @@ def _vector(audience: Audience, query: str) -> NDArray[np.float32] | None:
         return None
 
 
-def _decide(query: str, hits: Sequence[EntryHit], vector: NDArray[np.float32] | None) -> tuple[float, Decision, Reason]:
+def _decide(
+    query: str, hits: Sequence[EntryHit], vector: NDArray[np.float32] | None, wrong_rate: float
+) -> tuple[float, Decision, Reason]:
     if not has_words(query):
         return 0.0, Decision.ABSTAIN, Reason.NO_WORDS
-    return fit_for(encoding.encoder().recipe if vector is not None else None).decide(query, hits)
+    return fit_for(encoding.encoder().recipe if vector is not None else None).decide(query, hits, wrong_rate=wrong_rate)
 
 
 def _answers(

@@ -15,7 +15,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, nullcontext, redirect_stderr
+from contextlib import closing, contextmanager, nullcontext, redirect_stderr, suppress
 from dataclasses import dataclass
 from http.client import HTTPConnection, HTTPException
 from io import StringIO
@@ -31,6 +31,7 @@ from threadpoolctl import threadpool_limits
 
 from cms.models import Shop
 from search import encoding
+from search.engine.confidence import OPTIONS
 from search.engine.e5_export import build_reference
 from search.engine.encoder import Encoder
 from search.engine.onnx_encoder import OnnxEncoder
@@ -41,27 +42,18 @@ ROOT = Path(__file__).resolve().parent.parent
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "kb/gunicorn.py")
 CLIENTS = 4
 WARM_UP = 10
-_LIMIT = 9  # what `suggest` asks of the retriever by default
-_PHRASINGS = 3  # an entry
 _RATE = "100000/s"  # a short window: the throttle keeps every moment of it in a list
-
 Watch = Callable[[Sequence[Any], str], Iterable[Any]]
 Calls = Mapping[str, Callable[[Any], object]]
 Figures = dict[str, Any]
 
-_OPENERS = (
-    "|请问|亲，|你好，|想问一下|老板，|在吗，|麻烦问下|急！|我想知道|客服你好，|打扰一下，|咨询一下，|问一句，|那个"
-)
-_PRODUCTS = (
-    "保温杯|蓝牙耳机|电饭煲|羊毛衫|跑鞋|面霜|防晒霜|四件套|羽绒被|茶叶|坚果礼盒|牛肉干|猫粮|婴儿车|纸尿裤|行李箱|双肩包|雨伞|"
-    "台灯|电动牙刷|扫地机器人|空气炸锅|充电宝|USB-C数据线|iPhone手机壳|显示器"
-)
+_OPENERS = "|请问|亲，|你好，|想问一下|老板，|在吗，|麻烦问下|急！|我想知道|打扰一下，|咨询一下，|问一句，|那个"
+_PRODUCTS = "保温杯|蓝牙耳机|电饭煲|羊毛衫|跑鞋|面霜|四件套|羽绒被|茶叶|坚果礼盒|猫粮|纸尿裤|行李箱|雨伞|台灯|Type-C线"
 _CONCERNS = (
-    "多久发货|什么时候能到|怎么退货|怎么换货|退款多久到账|发票怎么开公司抬头|能改收货地址吗|发什么快递|运费谁出|质保几年|"
-    "坏了怎么修|少发了一件|发错颜色了|收到是破的|有色差|怎么选尺码|能便宜点吗|有优惠券吗|降价了能补差价吗|支持货到付款吗|"
-    "付款失败了|怎么取消订单|还有货吗|预售几号发|是正品吗|保质期多长|敏感肌可以用吗|怎么清洗|充不进电|显示签收但没收到"
+    "多久发货|什么时候能到|怎么退货|怎么换货|退款多久到账|发票怎么开公司抬头|能改收货地址吗|运费谁出|质保几年|坏了怎么修|"
+    "收到是破的|有色差|怎么选尺码|能便宜点吗|有优惠券吗|支持货到付款吗|怎么取消订单|还有货吗|是正品吗|敏感肌可以用吗"
 )
-_ENDINGS = "|？|呢|啊|，谢谢"
+_ENDINGS = "|？|呢|啊|，谢谢|！|～|，急用|，在线等|，麻烦了|？？|…"
 
 
 class CannotMeasure(RuntimeError):
@@ -91,15 +83,13 @@ def measure(sizes: Sizes, watch: Watch, *, http: bool = True, url: str | None = 
     shop = first_shop() if http else ""
     encoder = encoding.encoder()
     report: Figures = {"machine": machine(), "encoder": measure_encoder(encoder, sizes, watch)}
-    report["retrieval"] = [
-        measure_retrieval(count, encoder.dimension, sizes.searches, watch) for count in sizes.passages
-    ]
+    report["retrieval"] = [measure_retrieval(count, encoder.dimension, sizes, watch) for count in sizes.passages]
     if not http:
         return report | {"http": None}
     with nullcontext(address) if address else server() as found:
         asked = measure_http(found, shop, sizes, watch)
-    above = asked["new"]["p50_ms"] - report["encoder"]["p50_ms"]
-    return report | {"http": asked | {"above_encoder_ms": round(above, 3)}}
+    above = round(asked["new"]["p50_ms"] - report["encoder"]["p50_ms"], 3)
+    return report | {"http": asked | {"above_encoder_ms": above}}
 
 
 def machine() -> Figures:
@@ -134,13 +124,13 @@ def percentiles(seconds: Sequence[float]) -> dict[str, float]:
     return {"p50_ms": round(float(middle) * 1000, 3), "p95_ms": round(float(late) * 1000, 3)}
 
 
-def _beside(ours: Figures, peer: Figures) -> Figures:
-    return ours | {"peer": peer, "ratio": round(peer["p50_ms"] / ours["p50_ms"], 2)}
+def _beside(ours: Figures, peer: Figures, name: str) -> Figures:
+    return ours | {"peer": {"name": name} | peer, "ratio": round(peer["p50_ms"] / ours["p50_ms"], 2)}
 
 
 def measure_encoder(encoder: Encoder, sizes: Sizes, watch: Watch) -> Figures:
     """One query at a time, then batches; the built encoder against torch on the same weights, one thread each."""
-    rivals = {"ours": encoder.encode}
+    rivals: dict[str, Callable[[Sequence[str]], Vectors]] = {"ours": encoder.encode}
     if isinstance(encoder, OnnxEncoder):
         rivals = {"ours": OnnxEncoder(encoder.folder, threads=1).encode, "peer": _torch_encode()}
     singles = [[text] for text in questions(WARM_UP + sizes.encodes)]
@@ -152,8 +142,8 @@ def measure_encoder(encoder: Encoder, sizes: Sizes, watch: Watch) -> Figures:
     found = {"recipe": encoder.recipe, "dimension": encoder.dimension}
     if "peer" not in rivals:
         return found | figures["ours"] | {"peer": None, "note": "no peer: the configured encoder is not the built one"}
-    peer = {"name": "sentence-transformers, torch fp32, 1 thread"} | figures["peer"]
-    return found | _beside(figures["ours"], peer) | {"batch_ratio": round(rates["ours"] / rates["peer"], 2)}
+    found |= _beside(figures["ours"], figures["peer"], "sentence-transformers, torch fp32, 1 thread")
+    return found | {"batch_ratio": round(rates["ours"] / rates["peer"], 2)}
 
 
 def _torch_encode() -> Callable[[Sequence[str]], Vectors]:
@@ -166,30 +156,28 @@ def _torch_encode() -> Callable[[Sequence[str]], Vectors]:
     return lambda texts: np.asarray(model.encode(list(texts), show_progress_bar=False))
 
 
-def measure_retrieval(passages: int, dimension: int, searches: int, watch: Watch) -> Figures:
+def measure_retrieval(passages: int, dimension: int, sizes: Sizes, watch: Watch) -> Figures:
     """The Retriever with ready vectors against numpy on the same ones, which finds the dense candidates only.
 
-    The vectors are random: a flat index takes as long for any values. Both have one thread; with more, a search waits
-    up to 16 ms for a core that another process uses.
+    Random vectors: a flat index takes as long for any. One thread each: with more, a search waits for a busy core.
     """
-    texts = questions(passages + WARM_UP + searches)
+    texts = questions(passages + WARM_UP + sizes.searches)
     vectors = np.random.default_rng(0).standard_normal((len(texts), dimension), dtype=np.float32)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
     matrix, pool = vectors[:passages], min(POOL, passages)
-    known = [Passage(f"faq:{number // _PHRASINGS}", text) for number, text in enumerate(texts[:passages])]
+    known = [Passage(f"faq:{number // 3}", text) for number, text in enumerate(texts[:passages])]
     asked = list(zip(texts[passages:], vectors[passages:], strict=True))
     with threadpool_limits(1):
         started = time.perf_counter()
         retriever = Retriever(known, matrix)
         build_s = round(time.perf_counter() - started, 2)
         calls: Calls = {
-            "ours": lambda query: retriever.search(*query, limit=_LIMIT),
+            "ours": lambda query: retriever.search(*query, limit=5 + OPTIONS),
             "peer": lambda query: np.argpartition(-(matrix @ query[1]), pool - 1)[:pool],
         }
         taken = in_turns(calls, watch(asked, f"search {passages}"))
     about = {"passages": passages, "dimension": dimension, "vectors": "random", "build_s": build_s}
-    peer = {"name": "numpy brute force, dense only"} | percentiles(taken["peer"])
-    return about | _beside(percentiles(taken["ours"]), peer)
+    return about | _beside(percentiles(taken["ours"]), percentiles(taken["peer"]), "numpy brute force, dense only")
 
 
 def first_shop() -> str:
@@ -205,64 +193,63 @@ def first_shop() -> str:
 
 def loopback(url: str) -> str:
     """The address of a server on this machine, without a path. Raises CannotMeasure for any other."""
-    try:
+    with suppress(ValueError):
         parts = urlsplit(url)
-        host = parts.hostname or ""
-        if parts.scheme == "http" and parts.port != 0 and (host == "localhost" or ip_address(host).is_loopback):
+        near = parts.hostname == "localhost" or ip_address(parts.hostname or "").is_loopback
+        if near and parts.scheme == "http" and parts.port != 0:
             return f"http://{parts.netloc.rpartition('@')[2]}"
-    except ValueError:
-        pass
     raise CannotMeasure(f"--url must be a loopback address such as http://127.0.0.1:8000, not {url!r}.")
 
 
-class Client:
-    """One keep-alive connection to a server's API, for one shop."""
+def connect(url: str) -> closing[HTTPConnection]:
+    """A connection that is kept for all requests, and closed at the end of its `with`."""
+    return closing(HTTPConnection(urlsplit(url).netloc, timeout=15))
 
-    def __init__(self, url: str, shop: str = "") -> None:
-        self._url, self._shop = url, shop
-        self._connection = HTTPConnection(urlsplit(url).netloc, timeout=15)
-        self.close = self._connection.close
 
-    def suggest(self, query: str) -> bytes:
-        return self.get("suggest", q=query, shop=self._shop)
+def get(line: HTTPConnection, path: str, **query: str) -> bytes:
+    """The body of an answer from the API. Raises CannotMeasure, naming what came instead."""
+    url = f"http://{line.host}:{line.port}/api/v1/{path}"
+    try:
+        line.request("GET", f"/api/v1/{path}?{urlencode(query)}")
+        response = line.getresponse()
+        body = response.read()
+    except (OSError, HTTPException) as exc:
+        line.close()
+        raise CannotMeasure(f"{url} does not answer: {exc!r}") from exc
+    if response.status == 200:
+        return body
+    hint = f" (start the server with KB_THROTTLE_WIDGET={_RATE})" if response.status == 429 else ""
+    raise CannotMeasure(f"{url} answered {response.status}{hint}: {body[:300].decode(errors='replace')}")
 
-    def get(self, path: str, **query: str) -> bytes:
-        """Raises CannotMeasure, naming what came instead of an answer."""
-        try:
-            self._connection.request("GET", f"/api/v1/{path}?{urlencode(query)}")
-            response = self._connection.getresponse()
-            body = response.read()
-        except (OSError, HTTPException) as exc:
-            self._connection.close()
-            raise CannotMeasure(f"{self._url} does not answer: {exc!r}") from exc
-        if response.status == 200:
-            return body
-        hint = f" (start it with KB_THROTTLE_WIDGET={_RATE})" if response.status == 429 else ""
-        said = body[:300].decode(errors="replace")
-        raise CannotMeasure(f"{self._url}/api/v1/{path} answered {response.status}{hint}: {said}")
+
+def ask(line: HTTPConnection, shop: str, text: str) -> bytes:
+    return get(line, "suggest", shop=shop, q=text)
 
 
 def measure_http(url: str, shop: str, sizes: Sizes, watch: Watch) -> Figures:
     """New questions, which the server must encode, in turns with known ones; then each by several clients at once."""
     texts = questions(20_000, seed=None)
     known, new = texts[:WARM_UP], iter(texts[WARM_UP:])
-    with closing(Client(url, shop)) as client:
+    with connect(url) as line:
         for text in known:
-            check(client.suggest(text))
+            check(ask(line, shop, text))
         pairs = list(zip(islice(new, WARM_UP + sizes.requests), cycle(known), strict=False))
-        calls: Calls = {"new": lambda pair: client.suggest(pair[0]), "known": lambda pair: client.suggest(pair[1])}
+        calls: Calls = {"new": lambda pair: ask(line, shop, pair[0]), "known": lambda pair: ask(line, shop, pair[1])}
         taken = in_turns(calls, watch(pairs, "suggest"))
-    found = {"shop": shop, "clients": CLIENTS} | {name: percentiles(taken[name]) for name in calls}
-    loads = {"load_new": new, "load_known": cycle(known)}
-    return found | {name: load(url, shop, asked, sizes.load_s) for name, asked in loads.items()}
+    many = {"load_new": new, "load_known": cycle(known)}
+    found = {"shop": shop, "clients": CLIENTS} | {name: percentiles(seconds) for name, seconds in taken.items()}
+    return found | {name: load(url, shop, asked, sizes.load_s) for name, asked in many.items()}
 
 
 def check(body: bytes) -> None:
     """Raises CannotMeasure where an answer comes from less than the whole service."""
-    answer = json.loads(body)
-    if answer["degraded"]:
+    try:
+        degraded, release = (json.loads(body)[name] for name in ("degraded", "release"))
+    except (ValueError, KeyError, TypeError) as exc:
+        raise CannotMeasure(f"That is no answer of this service: {body[:300]!r}") from exc
+    if degraded:
         raise CannotMeasure("The server answers without vectors: run `manage.py prepare_encoder`.")
-    if answer["release"] == "0":
+    if release == "0":
         raise CannotMeasure("The shop has no index: run `manage.py rebuild_index`.")
 
 
@@ -270,14 +257,13 @@ def load(url: str, shop: str, texts: Iterator[str], seconds: float) -> dict[str,
     """CLIENTS threads, one connection each, ask as fast as they can for so many seconds."""
     deadline = time.perf_counter() + seconds
 
-    def ask(_client: int) -> list[float]:
-        with closing(Client(url, shop)) as client:
-            return in_turns(
-                {"": client.suggest}, takewhile(lambda _text: time.perf_counter() < deadline, texts), warm_up=0
-            )[""]
+    def one_client(_number: int) -> list[float]:
+        until = takewhile(lambda _text: time.perf_counter() < deadline, texts)
+        with connect(url) as line:
+            return in_turns({"": lambda text: ask(line, shop, text)}, until, warm_up=0)[""]
 
     with ThreadPoolExecutor(CLIENTS) as pool:
-        taken = [second for part in pool.map(ask, range(CLIENTS)) for second in part]
+        taken = [second for part in pool.map(one_client, range(CLIENTS)) for second in part]
     return {"requests_per_s": round(len(taken) / seconds, 1)} | percentiles(taken)
 
 
@@ -300,16 +286,15 @@ def server(command: Sequence[str] = GUNICORN, *, patience_s: float = 90) -> Iter
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], url: str, output: IO[bytes], deadline: float) -> None:
-    with closing(Client(url)) as client:
-        while True:
+    with connect(url) as line:
+        while process.poll() is None:
             try:
-                client.get("health")
+                get(line, "health")
                 return
-            except CannotMeasure as exc:
-                if process.poll() is not None:
-                    output.seek(0)
-                    said = output.read().decode(errors="replace").strip().splitlines()
-                    raise CannotMeasure("The server ended at its start: " + " ".join(said[-3:])) from exc
+            except CannotMeasure:
                 if time.monotonic() >= deadline:
                     raise
             time.sleep(0.2)
+    output.seek(0)
+    said = output.read().decode(errors="replace").strip().splitlines()
+    raise CannotMeasure("The server ended at its start: " + " ".join(said[-3:]))

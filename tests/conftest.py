@@ -11,6 +11,7 @@ from cms.models import Shop
 from search import encoding, querylog, snapshots
 from search.engine.encoder import HASH_MODEL, Encoder
 from search.models import KeyChannel, QueryRecord, ShopAPIKey
+from tests.browser import chromium, site, visitor  # noqa: F401
 from tests.builders import make_shop
 
 ROOT = Path(__file__).resolve().parent.parent

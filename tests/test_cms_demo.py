@@ -10,7 +10,6 @@ from cms.models import FAQ, Emotion, Fact, Product, Scene, Script
 from search.engine.rendering import names
 
 
-
 def read(path):
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.engine.confidence import FEATURES, Confidence, Logistic, features, fit, fit_logistic
+from search.engine.confidence import FEATURES, WRONG_RATES, Confidence, Logistic, features, fit, fit_logistic
 from search.engine.fits import LEXICAL, fit_for, load_fits
 from search.engine.fitting import fit_on
 from search.engine.types import Decision, EntryHit, Reason
@@ -37,7 +37,7 @@ def test_an_only_hit_is_not_sure_for_want_of_a_second():
 
 def test_thresholds_separate_answer_choose_and_abstain():
     by_margin = Logistic((0, 10, 0, 0, 0, 0), -1)
-    confidence = Confidence(by_margin, by_margin, answer_at=0.9, choose_at=0.5)
+    confidence = Confidence(by_margin, by_margin, answer_at=((0.05, 0.9),), choose_at=0.5)
     decisions = [confidence.decide("问", [hit(score=0.9), hit("b", 0.9 - gap)])[1] for gap in (0.4, 0.15, 0.0)]
     assert decisions == [Decision.ANSWER, Decision.CHOOSE, Decision.ABSTAIN]
 
@@ -51,21 +51,29 @@ def test_a_fit_finds_the_feature_that_decides_and_is_deterministic():
 
 def test_the_answering_threshold_keeps_the_wrong_rate_that_was_asked_for():
     table, right = rows()
-    confidence = fit(table, right, right, wrong_rate=0.05)
-    answered = np.array([confidence.first.of(row) >= confidence.answer_at for row in table])
-    assert answered.sum() > 50
-    assert (~right[answered]).mean() <= 0.05
+    confidence = fit(table, right, right)
+    for rate in WRONG_RATES:
+        answered = np.array([confidence.first.of(row) >= confidence.threshold(rate) for row in table])
+        assert answered.sum() > 50
+        assert (~right[answered]).mean() <= rate
+
+
+def test_a_stricter_rate_is_never_answered_by_a_laxer_threshold():
+    sure = Logistic((0, 0, 0, 0, 0, 0), 5)
+    confidence = Confidence(sure, sure, answer_at=((0.05, 0.9), (0.1, 0.8)))
+    assert [confidence.threshold(rate) for rate in (0.2, 0.1, 0.07, 0.05)] == [0.8, 0.8, 0.9, 0.9]
+    assert confidence.decide("怎么退", [hit(text="怎样退")], wrong_rate=0.01)[1] == Decision.CHOOSE
 
 
 def test_a_wrong_rate_that_cannot_be_kept_answers_nothing():
     table, _right = rows(50)
-    assert fit(table, np.zeros(50, bool), np.zeros(50, bool), wrong_rate=0.05).answer_at == 1.0
+    assert fit(table, np.zeros(50, bool), np.zeros(50, bool)).threshold(0.05) > 1
 
 
 def test_an_unanswerable_draw_loses_its_entry_for_that_query_alone():
     asked = [("怎么退货", {"a"}, [hit("a"), hit("b", 0.5)])] * 20
-    kept = fit_on(asked, unanswerable=0.0, seed=1, wrong_rate=0.05)
-    mixed = fit_on(asked, unanswerable=0.5, seed=1, wrong_rate=0.05)
+    kept = fit_on(asked, unanswerable=0.0, seed=1)
+    mixed = fit_on(asked, unanswerable=0.5, seed=1)
     row = features("怎么退货", asked[0][2])
     assert kept.first.of(row) > mixed.first.of(row)
 

@@ -6,6 +6,7 @@ from django.utils import timezone
 from cms.models import Fact
 from search import encoding, snapshots
 from search.answering import Question, suggest
+from search.engine.confidence import Confidence
 from search.engine.encoder import EncoderUnavailable
 from search.engine.types import Decision, Reason
 from search.sync import sync
@@ -190,3 +191,18 @@ def test_warming_builds_every_shops_snapshot(shop):
     sync(shop)
     warm()
     assert snapshots.current(shop).number == 1
+
+
+def test_the_shops_own_wrong_rate_decides(shop, monkeypatch):
+    asked = []
+    real = Confidence.decide
+
+    def decide(self, query, hits, *, wrong_rate):
+        asked.append(wrong_rate)
+        return real(self, query, hits, wrong_rate=wrong_rate)
+
+    monkeypatch.setattr(Confidence, "decide", decide)
+    publish(shop, "怎么开发票")
+    shop.wrong_rate = 0.02
+    ask(shop, "发票怎么开")
+    assert asked == [0.02]

@@ -29,6 +29,15 @@ class Shop(BilingualName):
         help_text=_("One a line, such as https://shop.example.com: the pages on which the widget may ask."),
     )
 
+    wrong_rate = models.FloatField(
+        _("wrong answers accepted"),
+        choices=[(0.02, _("at most 2 in 100")), (0.05, _("at most 5 in 100")), (0.10, _("at most 10 in 100"))],
+        default=0.05,
+        help_text=_(
+            "Of the answers that bot and widget give by themselves. Fewer wrong ones mean more questions asked back."
+        ),
+    )
+
     class Meta:
         ordering = ["name"]
         verbose_name = _("shop")

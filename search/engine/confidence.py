@@ -14,7 +14,10 @@ from search.engine.text import tokens, words
 from search.engine.types import Decision, EntryHit, Reason
 
 FEATURES = ("cosine", "margin", "spread", "lexical", "query_covered", "passage_covered")
+WRONG_RATES = (0.02, 0.05, 0.10)
+"""The wrong-answer rates that a shop can ask for."""
 _RIDGE = 1e-2
+_NEVER = 1.01
 
 
 OPTIONS = 4
@@ -36,23 +39,33 @@ class Logistic:
 class Confidence:
     """A fit: `first` (the first hit is right), `among` (one of the first OPTIONS is), when to answer and to ask back.
 
-    Options cost a shopper one look, "no answer" a wait for a person: so they are shown well before they are likely.
+    `answer_at`: (wrong-answer rate, the probability from which it is kept) of each of WRONG_RATES. Options cost a
+    shopper one look, "no answer" a wait for a person: so they are shown well before they are likely.
     """
 
     first: Logistic
     among: Logistic
-    answer_at: float
+    answer_at: tuple[tuple[float, float], ...]
     choose_at: float = 0.4
 
-    def decide(self, query: str, hits: Sequence[EntryHit]) -> tuple[float, Decision, Reason]:
-        """The probability, 0 to 1, that the first hit answers the query, and what to do about it."""
+    def threshold(self, wrong_rate: float) -> float:
+        """The probability from which to answer: that of the nearest fitted rate which is no laxer than the one asked
+        for; above 1, so never reached, where no fitted rate is that strict."""
+        kept = [probability for rate, probability in self.answer_at if rate <= wrong_rate]
+        return min(kept, default=_NEVER)
+
+    def decide(
+        self, query: str, hits: Sequence[EntryHit], *, wrong_rate: float = 0.05
+    ) -> tuple[float, Decision, Reason]:
+        """The probability, 0 to 1, that the first hit answers the query, and what to do about it where at most
+        `wrong_rate` of the answers given may be wrong."""
         if not hits:
             return 0.0, Decision.ABSTAIN, Reason.NO_MATCH
         if is_verbatim(query, hits):
             return 1.0, Decision.ANSWER, Reason.VERBATIM
         row = features(query, hits)
         probability = self.first.of(row)
-        if probability >= self.answer_at:
+        if probability >= self.threshold(wrong_rate):
             return probability, Decision.ANSWER, Reason.CONFIDENT
         if self.among.of(row) >= self.choose_at:
             return probability, Decision.CHOOSE, Reason.AMBIGUOUS
@@ -79,16 +92,15 @@ def features(query: str, hits: Sequence[EntryHit]) -> NDArray[np.float64]:
     )
 
 
-def fit(
-    rows: NDArray[np.float64], right: NDArray[np.bool_], among: NDArray[np.bool_], *, wrong_rate: float
-) -> Confidence:
+def fit(rows: NDArray[np.float64], right: NDArray[np.bool_], among: NDArray[np.bool_]) -> Confidence:
     """`rows`: (n, len(FEATURES)); `right`, `among`: (n,), whether the first hit, or one of the OPTIONS, was right.
 
-    `answer_at` is the lowest probability from which at most `wrong_rate` of these rows are wrong.
+    The threshold of a wrong-answer rate is the lowest probability from which at most that share of these rows is wrong.
     """
     first = fit_logistic(rows, right)
     chance = np.array([first.of(row) for row in rows])
-    return Confidence(first, fit_logistic(rows, among), _lowest(chance, right, wrong_rate))
+    answer_at = tuple((rate, _lowest(chance, right, rate)) for rate in WRONG_RATES)
+    return Confidence(first, fit_logistic(rows, among), answer_at)
 
 
 def fit_logistic(rows: NDArray[np.float64], event: NDArray[np.bool_]) -> Logistic:
@@ -111,8 +123,8 @@ def fit_logistic(rows: NDArray[np.float64], event: NDArray[np.bool_]) -> Logisti
 
 
 def _lowest(chance: NDArray[np.float64], right: NDArray[np.bool_], wrong_rate: float) -> float:
-    """The lowest threshold at which the share of wrong among those at or above it is within `wrong_rate`; else 1."""
+    """The lowest threshold at which the share of wrong among those at or above it is within `wrong_rate`."""
     order = np.argsort(-chance, kind="stable")
     wrong = np.cumsum(~right[order]) / np.arange(1, len(order) + 1)
     kept = np.flatnonzero(wrong <= wrong_rate)
-    return round(float(chance[order][kept[-1]]), 4) if len(kept) else 1.0
+    return round(float(chance[order][kept[-1]]), 4) if len(kept) else _NEVER

@@ -16,7 +16,12 @@ LEXICAL = "lexical"
 def load_fits() -> dict[str, Confidence]:
     rows = json.loads(FITS.read_text(encoding="utf-8"))
     return {
-        recipe: Confidence(_logistic(row["first"]), _logistic(row["among"]), row["answer_at"], row["choose_at"])
+        recipe: Confidence(
+            _logistic(row["first"]),
+            _logistic(row["among"]),
+            tuple((rate, probability) for rate, probability in row["answer_at"]),
+            row["choose_at"],
+        )
         for recipe, row in rows.items()
     }
 

@@ -49,7 +49,7 @@ def _similar(passages: Sequence[Passage]) -> list[int]:
     return found
 
 
-def fit_on(asked: Iterable[Asked], *, unanswerable: float, seed: int, wrong_rate: float) -> Confidence:
+def fit_on(asked: Iterable[Asked], *, unanswerable: float, seed: int) -> Confidence:
     """Deterministic for a seed. `unanswerable`: the share that loses its entries. Raises ValueError for no rows."""
     random = Random(seed)  # noqa: S311 a reproducible draw, nothing secret
     rows: list[NDArray[np.float64]] = []
@@ -62,4 +62,4 @@ def fit_on(asked: Iterable[Asked], *, unanswerable: float, seed: int, wrong_rate
             among.append(any(hit.entry in gold for hit in left[:OPTIONS]))
     if not rows:
         raise ValueError("nothing was found, so nothing can be fitted")
-    return fit(np.stack(rows), np.array(right), np.array(among), wrong_rate=wrong_rate)
+    return fit(np.stack(rows), np.array(right), np.array(among))

@@ -19,7 +19,6 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--unanswerable", type=float, default=0.3, help="share of questions that lose their entry")
-        parser.add_argument("--wrong-rate", type=float, default=0.05, help="share of the answers that may be wrong")
         parser.add_argument("--seed", type=int, default=7)
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -29,11 +28,11 @@ class Command(BaseCommand):
         except EncoderUnavailable as exc:
             raise CommandError(str(exc)) from exc
         vectors = encoder.encode([clean(passage.text) for passage in passages])
-        drawn = {name: options[name] for name in ("unanswerable", "seed", "wrong_rate")}
+        drawn = {name: options[name] for name in ("unanswerable", "seed")}
         fits = {
             encoder.recipe: fit_on(held_out(passages, vectors), **drawn),
             LEXICAL: fit_on(held_out(passages, None), **drawn),
         }
         save_fits(load_fits() | fits)
         for recipe, fit in fits.items():
-            self.stdout.write(f"{recipe}: answers from {fit.answer_at:.3f}; {fit.first}")
+            self.stdout.write(f"{recipe}: answers from {dict(fit.answer_at)}; {fit.first}")
