@@ -22,7 +22,7 @@ from io import StringIO
 from ipaddress import ip_address
 from itertools import cycle, islice, takewhile
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import numpy as np
@@ -183,12 +183,12 @@ def measure_retrieval(passages: int, dimension: int, sizes: Sizes, watch: Watch)
 def first_shop() -> str:
     """The slug that is asked for. Raises CannotMeasure."""
     try:
-        slug = Shop.objects.order_by("pk").values_list("slug", flat=True).first()
+        shop = Shop.objects.order_by("pk").first()
     except DatabaseError as exc:
         raise CannotMeasure(f"The database cannot be read ({exc}). Run `manage.py migrate` first.") from exc
-    if slug is None:
+    if shop is None:
         raise CannotMeasure("Run `manage.py load_demo` first.")
-    return slug
+    return shop.slug
 
 
 def loopback(url: str) -> str:
@@ -219,7 +219,8 @@ def get(line: HTTPConnection, path: str, **query: str) -> bytes:
     if response.status == 200:
         return body
     hint = f" (start the server with KB_THROTTLE_WIDGET={_RATE})" if response.status == 429 else ""
-    raise CannotMeasure(f"{url} answered {response.status}{hint}: {body[:300].decode(errors='replace')}")
+    said = " ".join(body.decode(errors="replace").split())
+    raise CannotMeasure(f"{url} answered {response.status}{hint}: {said[:300]}")
 
 
 def ask(line: HTTPConnection, shop: str, text: str) -> bytes:
@@ -278,23 +279,24 @@ def server(command: Sequence[str] = GUNICORN, *, patience_s: float = 90) -> Iter
     with tempfile.TemporaryFile() as output:
         process = subprocess.Popen(started, cwd=ROOT, env=os.environ | direct, stdout=output, stderr=output)  # noqa: S603
         try:
-            _wait_until_ready(process, f"http://{address}", output, time.monotonic() + patience_s)
+            _wait_until_ready(process, f"http://{address}", time.monotonic() + patience_s)
             yield f"http://{address}"
+        except CannotMeasure as exc:
+            output.seek(0)
+            said = output.read().decode(errors="replace").strip().splitlines()
+            raise CannotMeasure("\n".join([str(exc), "The server's last words:", *said[-5:]])) from exc
         finally:
             process.terminate()  # gunicorn itself ends a worker that lingers
             process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str, output: IO[bytes], deadline: float) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, deadline: float) -> None:
     with connect(url) as line:
-        while process.poll() is None:
-            try:
+        while process.poll() is None and time.monotonic() < deadline:
+            with suppress(CannotMeasure):
                 get(line, "health")
                 return
-            except CannotMeasure:
-                if time.monotonic() >= deadline:
-                    raise
             time.sleep(0.2)
-    output.seek(0)
-    said = output.read().decode(errors="replace").strip().splitlines()
-    raise CannotMeasure("The server ended at its start: " + " ".join(said[-3:]))
+    raise CannotMeasure(
+        "The server is not ready in time." if process.poll() is None else "The server ended at its start."
+    )

@@ -5,18 +5,20 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
 
-from search.engine.confidence import Confidence
+from search.engine.confidence import WRONG_RATES, Confidence
 from search.engine.encoder import Encoder
-from search.engine.evaluation import RankReport, first_rank, rank_report
+from search.engine.evaluation import RankReport, coverage, first_rank, rank_report
 from search.engine.retrieval import Retriever
 from search.engine.text import clean, has_words
 from search.engine.types import Decision, EntryHit, Passage
 
 SYSTEMS = ("dense", "lexical", "shipped")
+PRECISIONS = (0.98, 0.95, 0.90)
 _LIMIT = 10
 
 
@@ -34,16 +36,19 @@ class LabelledQuery:
 
 @dataclass(frozen=True, slots=True)
 class DecisionReport:
-    """Shares: of the answerable queries that are answered rightly, and of the answers given that are wrong."""
+    """Shares: of the answerable queries that are answered rightly, and of the answers given that are wrong.
+
+    `coverage`: ranking -> precision -> share of the answerable that a threshold chosen on these very queries answers
+    rightly. `asked_and_got`: wrong-answer rate asked for -> the one got with the thresholds that ship.
+    """
 
     answered: int
     answered_rightly: float
     wrong: float
     unanswerable_answered: int
     unanswerable: int
-
-    def as_dict(self) -> dict[str, float]:
-        return {name: getattr(self, name) for name in self.__slots__}
+    coverage: dict[str, dict[str, float]]
+    asked_and_got: dict[str, float]
 
 
 def read_corpus(path: Path) -> list[Passage]:
@@ -99,27 +104,50 @@ def build_retriever(passages: Sequence[Passage], encoder: Encoder, progress: Cal
     return Retriever(passages, np.concatenate(parts))
 
 
-def evaluate(
+Found = dict[str, list[list[EntryHit]]]
+"""System -> the hits of every query, in order."""
+
+
+def find(
     retriever: Retriever, queries: Sequence[LabelledQuery], encoder: Encoder, progress: Callable[[int], object]
-) -> tuple[dict[str, RankReport], list[list[EntryHit]]]:
-    """A report a system, and the shipped system's hits of every query in order."""
+) -> tuple[Found, dict[str, RankReport]]:
+    """What every system finds, deeper than is reported, and how well."""
+    found: Found = {}
     reports = {}
-    shipped: list[list[EntryHit]] = []
     for system in SYSTEMS:
         started = time.perf_counter()
-        found = []
+        found[system] = []
         for query in queries:
-            found.append(search(retriever, query.text, encoder, system))
+            found[system].append(search(retriever, query.text, encoder, system, limit=2 * _LIMIT))
             progress(1)
         seconds = time.perf_counter() - started
         ranks = [
             first_rank([hit.entry for hit in hits], query.gold)
-            for query, hits in zip(queries, found, strict=True)
+            for query, hits in zip(queries, found[system], strict=True)
             if query.gold
         ]
         reports[system] = rank_report(ranks, seconds=seconds, asked=len(queries))
-        shipped = found
-    return reports, shipped
+    return found, reports
+
+
+def without_answers(
+    queries: Sequence[LabelledQuery], found: Found, *, share: float, seed: int
+) -> tuple[list[LabelledQuery], Found]:
+    """The same with the right entries of that share of the queries taken out, for each of these queries alone.
+
+    They become questions that nobody has written an answer for; what else is found stays as it is.
+    """
+    random = Random(seed)  # noqa: S311 a reproducible draw, nothing secret
+    taken = [bool(query.gold) and random.random() < share for query in queries]
+    left = [LabelledQuery(one.text, frozenset()) if gone else one for one, gone in zip(queries, taken, strict=True)]
+    rest = {
+        system: [
+            [hit for hit in hits if not (gone and hit.entry in query.gold)]
+            for query, hits, gone in zip(queries, lists, taken, strict=True)
+        ]
+        for system, lists in found.items()
+    }
+    return left, rest
 
 
 def search(retriever: Retriever, text: str, encoder: Encoder, system: str, *, limit: int = _LIMIT) -> list[EntryHit]:
@@ -130,22 +158,57 @@ def search(retriever: Retriever, text: str, encoder: Encoder, system: str, *, li
     return retriever.search(text, vector, limit=limit, lexical=system != "dense")
 
 
-def decisions(
-    queries: Sequence[LabelledQuery], found: Sequence[Sequence[EntryHit]], confidence: Confidence
-) -> DecisionReport:
+def decide(queries: Sequence[LabelledQuery], found: Found, confidence: Confidence) -> DecisionReport:
     """What the shipped confidence would have answered by itself, and how much of it wrongly."""
-    answered = right = beyond = 0
-    for query, hits in zip(queries, found, strict=True):
-        if confidence.decide(query.text, hits)[1] != Decision.ANSWER:
-            continue
-        answered += 1
-        right += hits[0].entry in query.gold
-        beyond += not query.gold
+    given = _answered(queries, found["shipped"], confidence, wrong_rate=0.05)
     answerable = sum(1 for query in queries if query.gold)
+    right = sum(1 for query, hits in given if hits[0].entry in query.gold)
     return DecisionReport(
-        answered=answered,
+        answered=len(given),
         answered_rightly=right / (answerable or 1),
-        wrong=(answered - right) / (answered or 1),
-        unanswerable_answered=beyond,
+        wrong=(len(given) - right) / (len(given) or 1),
+        unanswerable_answered=sum(1 for query, _hits in given if not query.gold),
         unanswerable=len(queries) - answerable,
+        coverage=_coverages(queries, found, confidence),
+        asked_and_got={
+            f"{rate:.2f}": _wrong_share(_answered(queries, found["shipped"], confidence, wrong_rate=rate))
+            for rate in WRONG_RATES
+        },
     )
+
+
+Answered = list[tuple[LabelledQuery, list[EntryHit]]]
+
+
+def _answered(
+    queries: Sequence[LabelledQuery], found: Sequence[list[EntryHit]], confidence: Confidence, *, wrong_rate: float
+) -> Answered:
+    return [
+        (query, hits)
+        for query, hits in zip(queries, found, strict=True)
+        if confidence.decide(query.text, hits, wrong_rate=wrong_rate)[1] == Decision.ANSWER
+    ]
+
+
+def _wrong_share(given: Answered) -> float:
+    return sum(1 for query, hits in given if hits[0].entry not in query.gold) / (len(given) or 1)
+
+
+def _coverages(queries: Sequence[LabelledQuery], found: Found, confidence: Confidence) -> dict[str, dict[str, float]]:
+    """The shipped confidence beside a cosine threshold and plain BM25, each on what it found itself."""
+    rankings: dict[str, tuple[str, Callable[[str, list[EntryHit]], float]]] = {
+        "shipped": ("shipped", lambda text, hits: confidence.decide(text, hits)[0]),
+        "cosine": ("dense", lambda text, hits: hits[0].dense),
+        "lexical": ("lexical", lambda text, hits: hits[0].bm25),
+    }
+    answerable = sum(1 for query in queries if query.gold)
+    table = {}
+    for name, (system, score) in rankings.items():
+        given = [(query, hits) for query, hits in zip(queries, found[system], strict=True) if hits]
+        scores = [score(query.text, hits) for query, hits in given]
+        right = [hits[0].entry in query.gold for query, hits in given]
+        table[name] = {
+            f"{precision:.2f}": coverage(scores, right, answerable=answerable, precision=precision)
+            for precision in PRECISIONS
+        }
+    return table

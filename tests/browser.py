@@ -6,6 +6,7 @@ file in a temporary folder, whatever DATABASE_URL says.
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PASSWORD = "zhida-demo"
@@ -174,6 +175,8 @@ def write_entry(page: Page, kind: str, *, title: str, similar: str, category: st
     page.get_by_role("option", name="文字").click()
     page.locator(".public-DraftEditor-content").click()
     page.keyboard.type(answer)
+    # Draftail writes what was typed into the form a quarter of a second later.
+    expect(page.locator("[name=answers-0-body-0-value]")).to_have_value(re.compile(re.escape(answer)))
 
 
 def submit(page: Page, action: str) -> None:

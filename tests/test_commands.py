@@ -1,4 +1,5 @@
 import json
+import re
 from io import StringIO
 
 import pytest
@@ -41,6 +42,17 @@ def test_evaluate_reports_every_system_and_leaves_out_what_has_no_answer(files):
     assert report["systems"]["shipped"]["r@1"] == pytest.approx(2 / 3)
     assert report["decision"]["unanswerable"] == 1
     assert report["decision"]["wrong"] > 0
+
+
+def test_evaluate_takes_the_answers_of_some_queries_away(files):
+    report = json.loads(run("evaluate", corpus=files[0], queries=files[1], unanswerable=1.0, json=True))
+    assert report["systems"]["shipped"]["r@1"] == pytest.approx(2 / 3)
+    assert report["decision"]["unanswerable"] == 4
+    assert set(report["coverage"]) == {"shipped", "cosine", "lexical"}
+    assert set(report["coverage"]["cosine"]) == {"0.98", "0.95", "0.90"}
+    assert set(report["asked_and_got"]) == {"0.02", "0.05", "0.10"}
+    with pytest.raises(CommandError, match="a share"):
+        run("evaluate", corpus=files[0], queries=files[1], unanswerable=30.0)
 
 
 def test_evaluate_prints_a_table_for_people(files):
@@ -112,7 +124,7 @@ def test_a_new_key_is_shown_once_in_the_cms(client, shop):
     data = {"name": "bot", "shop": shop.pk, "channel": "bot"}
     page = client.post("/cms/api_keys/new/", data, follow=True).content.decode()
     row = ShopAPIKey.objects.get()
-    key = next(word for word in page.replace("<", " ").split() if word.startswith(f"{row.prefix}."))
+    key = re.search(rf"{row.prefix}\.\w+", page).group()
     assert row.is_valid(key)
     assert key not in client.get("/cms/api_keys/").content.decode()
     client.force_login(make_user("eva", "Editor"))

@@ -30,7 +30,9 @@ def test_a_published_faq_answers_other_words_within_two_seconds_until_it_is_unpu
     page = visitor.account("editor", "/cms/")
     write_entry(page, "faq", **NUTS)
     submit(page, PUBLISH)
-    found = within(2, lambda: [one for one in suggest(site, PARAPHRASE)["suggestions"] if one["title"] == NUTS["title"]])
+    found = within(
+        2, lambda: [one for one in suggest(site, PARAPHRASE)["suggestions"] if one["title"] == NUTS["title"]]
+    )
     answered = suggest(site, PARAPHRASE)
     assert found
     assert answered["decision"] in ("answer", "choose")

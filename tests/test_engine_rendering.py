@@ -2,7 +2,7 @@ from django.utils.html import escape
 from hypothesis import given
 from hypothesis import strategies as st
 
-from search.engine.evaluation import first_rank, rank_report
+from search.engine.evaluation import coverage, first_rank, rank_report
 from search.engine.rendering import fill, names
 
 
@@ -39,3 +39,15 @@ def test_the_first_right_entry_gives_the_rank():
 def test_a_report_means_over_the_answerable_queries():
     report = rank_report([1, 2, None, 11], seconds=2, asked=8)
     assert report.as_dict() == {"r@1": 0.25, "r@3": 0.5, "r@10": 0.5, "mrr@10": 0.375, "ms": 250}
+
+
+def test_coverage_is_what_the_laxest_threshold_of_that_precision_answers():
+    scores, right = [0.9, 0.8, 0.7, 0.6], [True, True, False, True]
+    assert coverage(scores, right, answerable=4, precision=0.95) == 0.5
+    assert coverage(scores, right, answerable=4, precision=0.75) == 0.75
+    assert coverage([0.9, 0.8], [False, True], answerable=1, precision=0.95) == 0
+    assert coverage([], [], answerable=0, precision=0.95) == 0
+
+
+def test_queries_of_equal_score_are_answered_together():
+    assert coverage([0.5, 0.5], [True, False], answerable=2, precision=0.95) == 0

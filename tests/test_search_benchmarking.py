@@ -23,10 +23,6 @@ def unwatched(rounds, label):
     return rounds
 
 
-def failing_server(code: str):
-    return benchmarking.server([sys.executable, "-c", code])
-
-
 @contextmanager
 def stub(body: object = ANSWER, status: int = 200) -> Iterator[tuple[str, list[str]]]:
     """A server on this machine that gives one answer to everything, and what it was asked."""
@@ -125,9 +121,9 @@ def test_a_server_that_does_not_listen_is_named():
 
 
 def test_a_server_that_ends_at_its_start_is_quoted():
-    with pytest.raises(CannotMeasure, match=r"ended at its start: KB_ENCODER cannot be loaded"):  # noqa: SIM117
-        with failing_server("import sys; sys.exit('KB_ENCODER cannot be loaded')"):
-            pass
+    ended = benchmarking.server([sys.executable, "-c", "import sys; sys.exit('no room for the encoder')"])
+    with pytest.raises(CannotMeasure, match=r"(?s)ended at its start.*no room for the encoder"), ended:
+        pass
 
 
 def test_a_server_that_never_becomes_ready_is_ended(monkeypatch):
@@ -140,7 +136,7 @@ def test_a_server_that_never_becomes_ready_is_ended(monkeypatch):
 
     monkeypatch.setattr(subprocess, "Popen", Kept)
     asleep = benchmarking.server([sys.executable, "-c", "import time; time.sleep(60)"], patience_s=0)
-    with pytest.raises(CannotMeasure, match="does not answer"), asleep:
+    with pytest.raises(CannotMeasure, match="not ready in time"), asleep:
         pass
     assert started[0].returncode is not None
 

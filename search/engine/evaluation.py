@@ -1,7 +1,9 @@
-"""Recall and rank of a retriever on labelled queries."""
+"""Recall and rank of a retriever on labelled queries, and what could be answered by itself at a given precision."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,3 +35,17 @@ def rank_report(ranks: Sequence[int | None], *, seconds: float, asked: int) -> R
 
     mrr = sum(1 / rank for rank in ranks if rank and rank <= 10) / count
     return RankReport(len(ranks), within(1), within(3), within(10), mrr, 1000 * seconds / (asked or 1))
+
+
+def coverage(scores: Sequence[float], right: Sequence[bool], *, answerable: int, precision: float) -> float:
+    """Share of the answerable queries that are answered rightly, by the lowest threshold on `scores` at which at least
+    `precision` of the answers given are right. Queries of equal score are answered together; 0 where nothing keeps it.
+    """
+    if not scores:
+        return 0.0
+    order = np.argsort(-np.asarray(scores), kind="stable")
+    ranked, hits = np.asarray(scores)[order], np.cumsum(np.asarray(right)[order])
+    shares = hits / np.arange(1, len(order) + 1)
+    ends = np.append(ranked[1:] < ranked[:-1], True)
+    kept = np.flatnonzero(ends & (shares >= precision))
+    return float(hits[kept[-1]]) / (answerable or 1) if len(kept) else 0.0

@@ -1,6 +1,7 @@
 """From a query to entries: dense and lexical candidates, fused, phrasings collapsed to their entry."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,11 +44,11 @@ class Retriever:
         normed = bm25 / best if best > 0 and lexical else np.zeros_like(bm25)
         items = self._candidates(vector, normed)
         if vector is None or self._dense is None:
-            dense, scores = np.zeros(len(items), dtype=np.float32), normed[items]
+            dense, fused = np.zeros(len(items), dtype=np.float32), normed[items]
         else:
             dense = self._dense.cosines(vector, items)
-            scores = fuse(dense, normed[items], lexical_weights(han_share(query), self._han[items]))
-        return self._collapse(items, scores, dense, normed[items], limit)
+            fused = fuse(dense, normed[items], lexical_weights(han_share(query), self._han[items]))
+        return self._collapse(_Scored(items, fused, dense, normed[items], bm25[items]), limit)
 
     def _candidates(self, vector: NDArray[np.float32] | None, lexical: NDArray[np.float32]) -> NDArray[np.int64]:
         pool = min(POOL, len(self._passages))
@@ -57,34 +58,33 @@ class Retriever:
             chosen.append(self._dense.nearest(vector, pool))
         return np.unique(np.concatenate(chosen)).astype(np.int64)
 
-    def _collapse(
-        self,
-        items: NDArray[np.int64],
-        scores: NDArray[np.float32],
-        dense: NDArray[np.float32],
-        lexical: NDArray[np.float32],
-        limit: int,
-    ) -> list[EntryHit]:
+    def _collapse(self, scored: "_Scored", limit: int) -> list[EntryHit]:
         hits: dict[str, EntryHit | None] = {}
         found = 0
-        for place in np.argsort(-scores, kind="stable"):
-            passage = self._passages[items[place]]
+        for place in np.argsort(-scored.fused, kind="stable"):
+            passage = self._passages[scored.items[place]]
             if passage.entry in hits:
                 continue
-            hits[passage.entry] = None if passage.negative else _hit(passage, scores, dense, lexical, place)
+            hits[passage.entry] = None if passage.negative else scored.hit(passage, int(place))
             found += not passage.negative
             if found == limit:
                 break
         return [hit for hit in hits.values() if hit]
 
 
-def _hit(
-    passage: Passage,
-    scores: NDArray[np.float32],
-    dense: NDArray[np.float32],
-    lexical: NDArray[np.float32],
-    place: np.intp,
-) -> EntryHit:
-    cosine, overlap = float(dense[place]), float(lexical[place])
-    by = tuple(name for name, value in (("dense", cosine), ("lexical", overlap)) if value > 0)
-    return EntryHit(passage.entry, passage.text, float(scores[place]), cosine, overlap, by)
+@dataclass(frozen=True, slots=True)
+class _Scored:
+    """Candidate passages and their scores, all of shape (candidates,)."""
+
+    items: NDArray[np.int64]
+    fused: NDArray[np.float32]
+    dense: NDArray[np.float32]
+    lexical: NDArray[np.float32]
+    bm25: NDArray[np.float32]
+
+    def hit(self, passage: Passage, place: int) -> EntryHit:
+        cosine, overlap = float(self.dense[place]), float(self.lexical[place])
+        by = tuple(name for name, value in (("dense", cosine), ("lexical", overlap)) if value > 0)
+        return EntryHit(
+            passage.entry, passage.text, float(self.fused[place]), cosine, overlap, by, float(self.bm25[place])
+        )

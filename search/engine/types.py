@@ -21,7 +21,7 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class EntryHit:
-    """An entry with its best passage. `dense` is a cosine, `lexical` BM25 over the query's best, 0 to 1."""
+    """An entry with its best passage. `dense` is a cosine, `lexical` is `bm25` over the query's best, 0 to 1."""
 
     entry: str
     text: str
@@ -29,6 +29,7 @@ class EntryHit:
     dense: float
     lexical: float
     by: tuple[str, ...]
+    bm25: float = 0.0
 
 
 class Decision(StrEnum):

@@ -1,6 +1,7 @@
 """Recall of dense, lexical and shipped retrieval on a corpus and queries in JSON lines."""
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,32 +20,43 @@ class Command(BaseCommand):
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("--corpus", type=Path, required=True, help='lines of {"id", "question", "similar"?: []}')
         parser.add_argument("--queries", type=Path, required=True, help='lines of {"text", "gold": [ids, or none]}')
+        parser.add_argument(
+            "--unanswerable", type=float, default=0.0, help="share of the queries that lose their right entries"
+        )
+        parser.add_argument("--seed", type=int, default=7, help="which ones they are")
         parser.add_argument("--json", action="store_true", help="the figures as JSON, without a progress bar")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        if not 0 <= options["unanswerable"] <= 1:
+            raise CommandError("--unanswerable is a share, from 0 to 1.")
+        drawn = {"share": options["unanswerable"], "seed": options["seed"]}
         try:
-            report = measure(options["corpus"], options["queries"], quiet=options["json"])
+            report = measure(options["corpus"], options["queries"], drawn, quiet=options["json"])
         except (evaluation.BadFile, EncoderUnavailable) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(json.dumps(report, ensure_ascii=False) if options["json"] else _table(report))
 
 
-def measure(corpus: Path, queries: Path, *, quiet: bool) -> dict[str, Any]:
-    """`{"systems": {name: figures}, "decision": figures, "recipe"}`. Raises BadFile, EncoderUnavailable."""
+def measure(corpus: Path, queries: Path, drawn: dict[str, Any], *, quiet: bool) -> dict[str, Any]:
+    """`systems` (recall, on all answerable queries), `decision`, `coverage` and `asked_and_got` (with the unanswerable
+    ones that were drawn). Raises BadFile, EncoderUnavailable."""
     passages, asked = evaluation.read_corpus(corpus), evaluation.read_queries(queries)
     encoder = encoding.encoder()
     with tqdm(total=len(passages), desc="encode", unit="passage", disable=quiet, leave=False) as bar:
         retriever = evaluation.build_retriever(passages, encoder, bar.update)
     total = len(asked) * len(evaluation.SYSTEMS)
     with tqdm(total=total, desc="search", unit="query", disable=quiet, leave=False) as bar:
-        reports, shipped = evaluation.evaluate(retriever, asked, encoder, bar.update)
-    decision = evaluation.decisions(asked, shipped, fit_for(encoder.recipe))
+        found, reports = evaluation.find(retriever, asked, encoder, bar.update)
+    left, rest = evaluation.without_answers(asked, found, **drawn)
+    decision = asdict(evaluation.decide(left, rest, fit_for(encoder.recipe)))
     return {
         "recipe": encoder.recipe,
         "passages": len(passages),
         "queries": len(asked),
         "systems": {name: report.as_dict() for name, report in reports.items()},
-        "decision": decision.as_dict(),
+        "coverage": decision.pop("coverage"),
+        "asked_and_got": decision.pop("asked_and_got"),
+        "decision": decision,
     }
 
 
@@ -54,11 +66,20 @@ def _table(report: dict[str, Any]) -> str:
     for name, row in report["systems"].items():
         figures = "".join(f"{row[column]:8.3f}" for column in ("r@1", "r@3", "r@10", "mrr@10"))
         lines.append(f"{name:9}{figures}{row['ms']:10.2f}")
-    decision = report["decision"]
-    lines += [
-        "",
+    return "\n".join([*lines, "", *_decision_lines(report)])
+
+
+def _decision_lines(report: dict[str, Any]) -> list[str]:
+    decision, coverage = report["decision"], report["coverage"]
+    lines = [
         f"answered by itself: {decision['answered']}, rightly {decision['answered_rightly']:.1%} of the answerable;",
         f"{decision['wrong']:.1%} of the answers wrong;",
         f"{decision['unanswerable_answered']} of {decision['unanswerable']} unanswerable ones answered",
+        "",
+        "share of the answerable answered rightly, where so many of the answers are right:",
+        f"{'':9}" + "".join(f"{float(precision):8.0%}" for precision in coverage["shipped"]),
     ]
-    return "\n".join(lines)
+    for name, row in coverage.items():
+        lines.append(f"{name:9}" + "".join(f"{share:8.3f}" for share in row.values()))
+    got = ", ".join(f"{float(rate):.0%} -> {wrong:.1%}" for rate, wrong in report["asked_and_got"].items())
+    return [*lines, "", f"wrong answers asked for -> got: {got}"]
