@@ -35,7 +35,7 @@ class Environment(BaseSettings):
     cache_url: SecretStr | None = None
     encoder: str = "e5-small-int8"
     encoder_threads: Annotated[int, Field(ge=1, le=64)] = 1
-    throttle_widget: Rate = "120/min"
+    throttle_widget: Rate = "300/min"
     throttle_agent: Rate = "1200/min"
     throttle_bot: Rate = "6000/min"
     throttle_feedback: Rate = "60/min"

@@ -297,6 +297,4 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, deadline: floa
                 get(line, "health")
                 return
             time.sleep(0.2)
-    raise CannotMeasure(
-        "The server is not ready in time." if process.poll() is None else "The server ended at its start."
-    )
+    raise CannotMeasure(f"The server {'was not ready in time' if process.poll() is None else 'ended at its start'}.")

@@ -55,7 +55,7 @@ def site(tmp_path_factory) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     environment.pop("DATABASE_URL", None)
     environment |= {f"KB_THROTTLE_{who}": "100000/min" for who in ("WIDGET", "AGENT", "BOT", "FEEDBACK")}
-    environment |= {"KB_VAR_DIR": str(var), "KB_BASE_URL": f"http://{address}"}
+    environment |= {"KB_ENCODER_THREADS": str(os.cpu_count()), "KB_VAR_DIR": str(var), "KB_BASE_URL": f"http://{address}"}
     started = {"cwd": ROOT, "env": environment, "stderr": subprocess.STDOUT}
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", "kb/gunicorn.py", "--bind", address, "kb.wsgi"]
     log = var / "server.log"
@@ -164,9 +164,9 @@ def visitor(chromium, site) -> Iterator[Visitor]:
     assert visitor.exceptions == []
 
 
-def write_entry(page: Page, kind: str, *, title: str, similar: str, category: str, answer: str) -> None:
-    """Fills in the CMS's form of a new `faq` or `script`, as an editor does; nothing is saved yet."""
-    page.goto(f"/cms/snippets/cms/{kind}/add/")
+def write_entry(visitor: Visitor, kind: str, *, title: str, similar: str, category: str, answer: str) -> Page:
+    """The CMS's form of a new `faq` or `script`, filled in as an editor does; nothing is saved yet."""
+    page = visitor.account("editor", f"/cms/snippets/cms/{kind}/add/")
     page.fill("#id_title", title)
     page.select_option("#id_shop", label="山茶小铺")
     page.select_option("#id_category", label=category)
@@ -177,6 +177,7 @@ def write_entry(page: Page, kind: str, *, title: str, similar: str, category: st
     page.keyboard.type(answer)
     # Draftail writes what was typed into the form a quarter of a second later.
     expect(page.locator("[name=answers-0-body-0-value]")).to_have_value(re.compile(re.escape(answer)))
+    return page
 
 
 def submit(page: Page, action: str) -> None:
