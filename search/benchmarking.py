@@ -40,8 +40,7 @@ from search.engine.types import Passage, Vectors
 
 ROOT = Path(__file__).resolve().parent.parent
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "kb/gunicorn.py")
-CLIENTS = 4
-WARM_UP = 10
+CLIENTS, WARM_UP = 4, 10
 _RATE = "100000/s"  # a short window: the throttle keeps every moment of it in a list
 Watch = Callable[[Sequence[Any], str], Iterable[Any]]
 Calls = Mapping[str, Callable[[Any], object]]

@@ -55,7 +55,7 @@ def site(tmp_path_factory) -> Iterator[str]:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("KB_")}
     environment.pop("DATABASE_URL", None)
     environment |= {f"KB_THROTTLE_{who}": "100000/min" for who in ("WIDGET", "AGENT", "BOT", "FEEDBACK")}
-    environment |= {"KB_ENCODER_THREADS": str(os.cpu_count()), "KB_VAR_DIR": str(var), "KB_BASE_URL": f"http://{address}"}
+    environment |= {"KB_VAR_DIR": str(var), "KB_BASE_URL": f"http://{address}"}
     started = {"cwd": ROOT, "env": environment, "stderr": subprocess.STDOUT}
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", "kb/gunicorn.py", "--bind", address, "kb.wsgi"]
     log = var / "server.log"

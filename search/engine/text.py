@@ -6,7 +6,7 @@ idempotent.
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 from hashlib import sha256
 
 from opencc import OpenCC
@@ -22,6 +22,7 @@ def _to_simplified() -> OpenCC:
     return OpenCC("t2s")
 
 
+@lru_cache(maxsize=8192)
 def clean(text: str) -> str:
     """Full-width to half-width, traditional to simplified, no control characters, single spaces; may be empty."""
     text = unicodedata.normalize("NFKC", _SPACES.sub(" ", text))
