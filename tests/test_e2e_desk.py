@@ -76,3 +76,32 @@ def test_an_ended_session_is_said_with_the_way_back(visitor):
     page.keyboard.type("发票")
     expect(page.get_by_role("alert")).to_be_visible()
     expect(page.get_by_role("alert").get_by_role("link")).to_have_attribute("href", re.compile("/login/"))
+
+
+def test_an_agent_who_logs_in_lands_at_the_desk(visitor):
+    page = visitor.page()
+    page.goto("/login/")
+    log_in(page, "agent")
+    page.wait_for_url("/desk/")
+    expect(page.locator("#start button").first).to_be_visible()
+
+
+def test_an_account_without_the_permission_is_refused_at_the_desk(visitor):
+    admin = visitor.account("admin", "/cms/users/new/")
+    for field, value in {
+        "username": "clerk",
+        "first_name": "C",
+        "last_name": "K",
+        "email": "clerk@example.com",
+    }.items():
+        admin.fill(f"[name={field}]", value)
+    for field in ("password1", "password2"):
+        admin.fill(f"[name={field}]", "a-clerk-of-7-shops")
+    submit(admin, "[type=submit]")
+
+    clerk = visitor.page()
+    clerk.goto("/desk/")
+    with clerk.expect_response(re.compile(r"\d/desk/$")) as refused:
+        log_in(clerk, "clerk", "a-clerk-of-7-shops")
+    assert refused.value.status == 403
+    expect(clerk.locator("#query")).to_have_count(0)

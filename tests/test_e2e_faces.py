@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from playwright.sync_api import expect
 
@@ -18,6 +20,24 @@ def test_every_public_face_fits_a_phone_and_speaks_the_readers_language(visitor,
     expect(page.locator("body")).to_contain_text(PAGES[path][0 if chinese else 1])
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert visitor.console_errors == []
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en-US"])
+@pytest.mark.parametrize(("path", "account", "width"), [("/desk/", "agent", 360), ("/cms/", "editor", 1280)])
+def test_desk_and_cms_open_in_the_readers_language_without_an_error(visitor, path, account, width, language):
+    page = visitor.account(account, path, language=language, width=width)
+    expect(page.locator("html")).to_have_attribute("lang", "zh-hans" if language == "zh-CN" else "en")
+    page.wait_for_load_state("networkidle")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert visitor.console_errors == []
+
+
+def test_no_sentence_of_the_chinese_landing_page_is_left_in_english(visitor):
+    page = visitor.page()
+    page.goto("/")
+    expect(page.locator("h1")).to_contain_text("一个知识库")
+    expect(page.locator(".doors strong")).to_have_text(["内容管理", "客服台", "示例店铺", "接口文档"])
+    assert re.findall(r"[A-Za-z]+(?: [A-Za-z]+)+", page.locator("main").inner_text()) == []
 
 
 def test_the_language_can_be_switched_and_stays(visitor):

@@ -119,6 +119,7 @@ def test_the_widget_works_on_a_foreign_page_once_its_origin_stands_with_the_shop
     page.goto(storefront)
     widget = page.locator("zhida-faq")
     widget.locator(".launcher").click()
+    expect(widget.locator(".retry")).to_be_visible()
     expect(widget.locator(".list button")).to_have_count(0)
     expect(page.locator("h1")).to_have_text("店")
 
