@@ -120,18 +120,26 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def log_ins() -> dict[str, Any]:
+    """Account -> its cookies: one log-in by hand is enough, a server hashes passwords slowly on purpose."""
+    return {}
+
+
 class Visitor:
     """Opens pages, each in a browser profile of its own, and hears what goes wrong in them."""
 
-    def __init__(self, browser: Browser, site: str) -> None:
-        self.browser, self.site = browser, site
+    def __init__(self, browser: Browser, site: str, log_ins: dict[str, Any]) -> None:
+        self.browser, self.site, self.log_ins = browser, site, log_ins
         self.contexts: list[BrowserContext] = []
         self.exceptions: list[str] = []
         self.console_errors: list[str] = []
 
-    def page(self, *, language: str = "zh-CN", width: int = 1280, height: int = 900) -> Page:
-        viewport = {"width": width, "height": height}
-        context = self.browser.new_context(base_url=self.site, locale=language, viewport=viewport)  # type: ignore[arg-type]
+    def page(self, *, language: str = "zh-CN", width: int = 1280, height: int = 900, cookies: Any = None) -> Page:
+        viewport: Any = {"width": width, "height": height}
+        context = self.browser.new_context(
+            base_url=self.site, locale=language, viewport=viewport, storage_state=cookies
+        )
         self.contexts.append(context)
         context.set_default_timeout(15_000)
         page = context.new_page()
@@ -140,11 +148,13 @@ class Visitor:
         return page
 
     def account(self, name: str, path: str, **how: Any) -> Page:
-        """A page on which `name` has logged in on the way to `path`."""
-        page = self.page(**how)
+        """A page of `name` at `path`; the first time, she logs in on the way."""
+        page = self.page(cookies=self.log_ins.get(name), **how)
         page.goto(path)
-        log_in(page, name)
-        page.wait_for_url(path)
+        if name not in self.log_ins:
+            log_in(page, name)
+            page.wait_for_url(path)
+            self.log_ins[name] = page.context.storage_state()
         return page
 
 
@@ -155,9 +165,9 @@ def log_in(page: Page, name: str, password: str = PASSWORD) -> None:
 
 
 @pytest.fixture
-def visitor(chromium, site) -> Iterator[Visitor]:
+def visitor(chromium, site, log_ins) -> Iterator[Visitor]:
     """No page of ours may end with an exception that nobody caught."""
-    visitor = Visitor(chromium, site)
+    visitor = Visitor(chromium, site, log_ins)
     yield visitor
     for context in visitor.contexts:
         context.close()

@@ -11,19 +11,20 @@ from cms.models import Shop
 from search import encoding, querylog, snapshots
 from search.engine.encoder import HASH_MODEL, Encoder
 from search.models import KeyChannel, QueryRecord, ShopAPIKey
-from tests.browser import chromium, site, visitor  # noqa: F401
+from tests.browser import chromium, log_ins, site, visitor  # noqa: F401
 from tests.builders import make_shop
 
 ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def fresh_process(settings, monkeypatch) -> Iterator[None]:
+def fresh_process(settings, monkeypatch, tmp_path_factory) -> Iterator[None]:
     """Every test begins like a process that has just started, with the fake encoder, and writes its log at once."""
     settings.KB_ENCODER = HASH_MODEL
     settings.STORAGES = settings.STORAGES | {
         "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     }
+    settings.STATIC_ROOT = tmp_path_factory.getbasetemp()  # nothing has been collected in a fresh checkout
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     monkeypatch.setattr(querylog, "writer", AtOnce())
     encoding.forget_encoder()

@@ -36,7 +36,7 @@ def test_no_sentence_of_the_chinese_landing_page_is_left_in_english(visitor):
     page = visitor.page()
     page.goto("/")
     expect(page.locator("h1")).to_contain_text("一个知识库")
-    expect(page.locator(".doors strong")).to_have_text(["内容管理", "客服台", "示例店铺", "接口文档"])
+    expect(page.locator(".doors strong")).to_have_text(["内容管理", "客服台", "演示店铺", "接口文档"])
     assert re.findall(r"[A-Za-z]+(?: [A-Za-z]+)+", page.locator("main").inner_text()) == []
 
 
