@@ -75,7 +75,7 @@ def entry_content(entry: Entry) -> Content:
         "mode": entry.mode,
         "valid_from": _iso(entry.valid_from),
         "valid_to": _iso(entry.valid_to),
-        "answers": [_answer(answer) for answer in entry.answers.all()],
+        "answers": [_answer(answer) for answer in entry.answers.all() if answer.says_something],
     }
     if isinstance(entry, Script):
         content |= {"scene": entry.scene, "emotion": entry.emotion}

@@ -83,7 +83,8 @@ def popular(shop: Shop, *, locale: str, product_id: str | None, limit: int) -> O
 
 def _concerns(content: Content, about: dict[str, str]) -> bool:
     """Whether the entry's first answer speaks of this very product: it names facts which the product has."""
-    named = [name for name in rendering.names(content["answers"][0]["text"]) if name.startswith("product.")]
+    first = "".join(answer["text"] for answer in content["answers"][:1])
+    named = [name for name in rendering.names(first) if name.startswith("product.")]
     return bool(named) and all(name in about for name in named)
 
 

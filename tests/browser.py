@@ -181,8 +181,6 @@ def write_entry(visitor: Visitor, kind: str, *, title: str, similar: str, catego
     page.select_option("#id_shop", label="山茶小铺")
     page.select_option("#id_category", label=category)
     page.fill("#id_similar", similar)
-    page.locator("button.c-sf-add-button").click()
-    page.get_by_role("option", name="文字").click()
     page.locator(".public-DraftEditor-content").click()
     page.keyboard.type(answer)
     # Draftail writes what was typed into the form a quarter of a second later.

@@ -11,6 +11,9 @@ from cms.content import entry_content, live_contents, sanitise
 from cms.home import concerns
 from cms.intents import URGENT, Intent
 from cms.models import FAQ, Category, Fact, Product, Script, Shop
+from search.answering import Question, suggest
+from search.browsing import popular
+from search.sync import sync
 from tests.builders import draft, make_shop, make_user, publish, publish_script
 
 
@@ -82,6 +85,18 @@ def test_steps_and_links_have_a_plain_text_form(shop):
     content = entry_content(FAQ.objects.get())["answers"][0]
     assert content["text"] == "您好：\n1. 打开订单\n2. 点 <退货>\n详情 https://example.com/a"
     assert "<ol><li>打开订单</li><li>点 &lt;退货&gt;</li></ol>" in content["html"]
+
+
+def test_an_answer_that_says_nothing_is_refused_and_never_given(shop):
+    entry = publish(shop, "怎么退货")
+    answer = entry.answers.get()
+    answer.body = [{"type": "paragraph", "value": '<p data-block-key="x"> </p>'}]
+    with pytest.raises(ValidationError, match="body"):
+        answer.full_clean()
+    answer.save()
+    sync(shop)
+    assert suggest(shop, Question("怎么退货", "widget")).suggestions == ()
+    assert popular(shop, locale="zh-hans", product_id="P1", limit=5).offers[0].title == "怎么退货"
 
 
 def test_an_editors_own_plain_text_wins(shop):

@@ -214,7 +214,8 @@ class AnswerVariant(Orderable):
     """One answer of an entry; the first one whose channel and facts fit is given."""
 
     channel = models.CharField(_("channel"), max_length=10, choices=Channel.choices, default=Channel.ANY)
-    body = StreamField(AnswerBody(), verbose_name=_("answer"))
+    # Most answers are one paragraph: a new one begins with an open text block.
+    body = StreamField(AnswerBody(), default=[("paragraph", "")], verbose_name=_("answer"))
     text = models.TextField(
         _("plain text"),
         blank=True,
@@ -225,6 +226,16 @@ class AnswerVariant(Orderable):
         abstract = True
         verbose_name = _("answer")
         verbose_name_plural = _("answers")
+
+    def clean(self) -> None:
+        super().clean()
+        if not self.says_something:
+            raise ValidationError({"body": _("The answer says nothing.")})
+
+    @property
+    def says_something(self) -> bool:
+        """Draftail sends a paragraph without words as a block that counts as filled in."""
+        return bool(self.as_text.strip()) or any(block.block_type != "paragraph" for block in self.body)
 
     @property
     def as_text(self) -> str:
