@@ -124,11 +124,15 @@ def build(shop: Shop) -> Snapshot:
     facts = contents.pop(facts_key(shop.pk), {})
     valid = {key: content for key, content in contents.items() if _valid(content, now)}
     agents = Audience(valid)
-    shoppers = Audience({key: content for key, content in valid.items() if content["mode"] != Mode.AGENT})
+    shoppers = Audience({key: content for key, content in valid.items() if _for_shoppers(content)})
     changes = [_next_change(contents.values(), now)]
     if agents.degraded:
         changes.append(now + timedelta(seconds=encoding.RETRY_SECONDS))
     return Snapshot(shop.pk, number, agents, shoppers, facts, min(filter(None, changes), default=None))
+
+
+def _for_shoppers(content: Content) -> bool:
+    return bool(content["mode"] != Mode.AGENT and content["answers"])
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -96,7 +96,7 @@ def test_an_answer_that_says_nothing_is_refused_and_never_given(shop):
     answer.save()
     sync(shop)
     assert suggest(shop, Question("怎么退货", "widget")).suggestions == ()
-    assert popular(shop, locale="zh-hans", product_id="P1", limit=5).offers[0].title == "怎么退货"
+    assert popular(shop, locale="zh-hans", product_id="P1", limit=5).offers == ()
 
 
 def test_an_editors_own_plain_text_wins(shop):
