@@ -34,7 +34,6 @@ def _kept_secret(path: Path) -> str:
 
 SECRET_KEY = ENV.secret_key.get_secret_value() if ENV.secret_key else _kept_secret(VAR_DIR / "secret_key")
 ALLOWED_HOSTS = ENV.allowed_hosts
-SITE_ID = 1
 ROOT_URLCONF = "kb.urls"
 WSGI_APPLICATION = "kb.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -218,7 +217,6 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
-    "ENUM_NAME_OVERRIDES": {},
 }
 
 CORS_URLS_REGEX = r"^/api/v1/"  # which origins: search/api/cors.py

@@ -51,7 +51,8 @@ def _vectorless(hashes: set[str]) -> tuple[int, str]:
 
 def repair(shop: Shop, found: Findings) -> None:
     """Raises EncoderUnavailable after everything that needs no encoder has been mended."""
-    sync(shop, None if found.write or found.delete else [])
+    if found.write or found.delete:
+        sync(shop)
     if found.vectorless:
         stored = IndexRecord.objects.filter(shop=shop).values_list("content", flat=True)
         encoding.store_missing(text for content in stored for text in phrases(content))

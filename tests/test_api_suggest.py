@@ -224,7 +224,7 @@ def test_a_preflight_is_answered_for_a_storefront_only(api, store):
     assert "Access-Control-Allow-Origin" not in api.options(URL, HTTP_ORIGIN="https://evil.example", **asked)
 
 
-def test_each_address_is_throttled_and_told_when_to_come_back(api, store, settings, monkeypatch):
+def test_each_address_is_throttled_and_told_when_to_come_back(api, store, monkeypatch):
     from search.api.callers import CallerThrottle
 
     monkeypatch.setattr(CallerThrottle, "THROTTLE_RATES", {"widget": "2/min", "agent": "9/min"})

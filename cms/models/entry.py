@@ -5,7 +5,6 @@ from datetime import timedelta
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
-from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from modelcluster.fields import ParentalKey
@@ -79,9 +78,6 @@ class EntryQuerySet(models.QuerySet):
     def expiring(self, *, days: int) -> "EntryQuerySet":
         now = timezone.now()
         return self.published().filter(valid_to__gt=now, valid_to__lte=now + timedelta(days=days))
-
-    def with_draft_changes(self) -> "EntryQuerySet":
-        return self.filter(Q(has_unpublished_changes=True) | Q(live=False))
 
 
 class Entry(
