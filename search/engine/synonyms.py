@@ -1,0 +1,151 @@
+"""Editors' synonyms, at query time: the stored phrases stay as they are, the query is read in other words as well.
+
+One pass over the query and no chains: what was put in is never replaced again, so cyclic and overlapping groups end.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import heappop, heappush
+from itertools import islice
+
+from search.engine.phrases import Terms, reading, word_inside
+from search.engine.text import clean, has_words
+from search.engine.types import EntryHit
+
+REWRITINGS = 3
+"""A query is asked at most so many times more; each costs one encoding where it is new."""
+_TRIED = 16
+FOUND_BY = "synonym"
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Terms that mean the same. `one_way`: the first is what is meant, the others are also said for it."""
+
+    terms: tuple[str, ...]
+    one_way: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Expansion:
+    """The query in other words; `pairs` are (said, meant), in the order of the query."""
+
+    text: str
+    pairs: tuple[tuple[str, str], ...]
+
+
+class Synonyms:
+    """Groups, compiled once. `texts` are the phrasings that can be found: of several terms that could be meant, those
+    which stand there most often are tried first."""
+
+    def __init__(self, groups: Iterable[Group], texts: Iterable[str] = ()) -> None:
+        meant = _meant(groups)
+        self._terms = Terms(meant)
+        written = {other for others in meant.values() for other in others}
+        often = _counts(Terms(written | meant.keys()), texts) if meant else Counter()
+        # None stands for the term left as it is. Sorting is stable: first itself, then the editor's order.
+        self._options: dict[str, list[str | None]] = {
+            said: [
+                None if other == said else others[other]
+                for other in sorted([said, *others], key=lambda other: -often[other])
+            ]
+            for said, others in meant.items()
+        }
+
+    def __bool__(self) -> bool:
+        return bool(self._options)
+
+    def expand(self, query: str) -> tuple[Expansion, ...]:
+        """The query in other words, the likeliest first; none where no term is said."""
+        text = clean(query)
+        read = text.casefold()
+        # Case folding can make a text longer; where it does not, the rest of the query keeps its case.
+        text = text if len(text) == len(read) else read
+        places = self._terms.places(read)
+        said = list(dict.fromkeys(term for _start, term in places))
+        found: dict[str, Expansion] = {}
+        for choice in islice(_choices([len(self._options[term]) for term in said]), _TRIED):
+            meant = {
+                term: option
+                for term, rank in zip(said, choice, strict=True)
+                if (option := self._options[term][rank]) is not None
+            }
+            rewritten = _rewritten(text, [place for place in places if place[1] in meant], meant)
+            if meant and rewritten != text:
+                found.setdefault(rewritten, Expansion(rewritten, tuple(meant.items())))
+            if len(found) == REWRITINGS:
+                break
+        return tuple(found.values())
+
+
+def _meant(groups: Iterable[Group]) -> dict[str, dict[str, str]]:
+    """Reading said -> reading meant -> as it was written."""
+    meant: dict[str, dict[str, str]] = {}
+    for group in groups:
+        written: dict[str, str] = {}
+        for term in filter(has_words, group.terms):
+            written.setdefault(reading(term), clean(term))
+        for said in written:
+            for other in list(written)[: 1 if group.one_way else None]:
+                if other != said:
+                    meant.setdefault(said, {}).setdefault(other, written[other])
+    return meant
+
+
+def _counts(terms: Terms, texts: Iterable[str]) -> Counter[str]:
+    return Counter(term for text in texts for _start, term in terms.places(reading(text)))
+
+
+def _choices(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:
+    """Every way to take one rank of each size, lowest sums first; lazily, since there may be very many."""
+    if not sizes:
+        return
+    first = (0,) * len(sizes)
+    waiting, seen = [(0, first)], {first}
+    while waiting:
+        total, choice = heappop(waiting)
+        yield choice
+        for place, size in enumerate(sizes):
+            following = (*choice[:place], choice[place] + 1, *choice[place + 1 :])
+            if following[place] < size and following not in seen:
+                seen.add(following)
+                heappush(waiting, (total + 1, following))
+
+
+def _rewritten(text: str, places: Sequence[tuple[int, str]], meant: Mapping[str, str]) -> str:
+    parts, done = [""], 0
+    for start, term in places:
+        parts += [text[done:start], meant[term]]
+        done = start + len(term)
+    joined = ""
+    for part in (*parts, text[done:]):
+        # A word put next to another one would become part of it.
+        joined += f" {part}" if joined and part and len(joined) in word_inside(joined + part) else part
+    return clean(joined)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """Entries, best first; `asked` is the wording that found the first one, the customer's own or a rewriting."""
+
+    asked: str
+    hits: tuple[EntryHit, ...]
+
+
+def merge(lists: Sequence[tuple[str, Sequence[EntryHit]]], *, limit: int) -> Merged:
+    """(wording, its hits), the customer's own first: of each entry the best hit. Own words win where scores are equal.
+
+    Scores of words alone are shares of the best in their own list, so there the raw ones are compared.
+    """
+    lexical_only = all(hit.dense == 0 for _asked, hits in lists for hit in hits)
+    top = max((hit.bm25 for _asked, hits in lists for hit in hits), default=0.0)
+    best: dict[str, tuple[EntryHit, str]] = {}
+    for place, (asked, hits) in enumerate(lists):
+        for hit in hits:
+            if lexical_only and top > 0:
+                hit = replace(hit, score=hit.bm25 / top, lexical=hit.bm25 / top)
+            if hit.entry not in best or hit.score > best[hit.entry][0].score:
+                best[hit.entry] = (replace(hit, by=(*hit.by, FOUND_BY)) if place else hit, asked)
+    ranked = sorted(best.values(), key=lambda found: -found[0].score)[:limit]
+    return Merged(ranked[0][1] if ranked else lists[0][0], tuple(hit for hit, _asked in ranked))
