@@ -7,6 +7,7 @@ from search.engine.encoder import HashEncoder
 from search.engine.fusion import LEXICAL_WEIGHT, lexical_weights
 from search.engine.lexical import LexicalIndex
 from search.engine.retrieval import Retriever
+from search.engine.text import tokens
 from search.engine.types import Passage
 from search.engine.vectors import VectorIndex
 
@@ -84,7 +85,7 @@ def test_shared_words_count_only_within_one_script():
 
 @given(st.text(max_size=60))
 def test_scores_are_finite_for_any_query(query):
-    assert np.isfinite(LexicalIndex([one.text for one in STORE]).scores(query)).all()
+    assert np.isfinite(LexicalIndex([tokens(one.text) for one in STORE]).match(tokens(query)).scores).all()
     assert all(np.isfinite(hit.score) for hit in ask(query))
 
 
