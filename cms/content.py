@@ -1,4 +1,4 @@
-"""What leaves the CMS: a published entry, and a shop's facts, as plain JSON data.
+"""What leaves the CMS: a published entry, a shop's facts, and its rules, as plain JSON data.
 
 Whoever answers works on this and on nothing else, so no draft can slip out through a lazy relation.
 """
@@ -14,7 +14,7 @@ from django.template.loader import render_to_string
 from wagtail.images.models import Image
 from wagtail.rich_text import RichText, expand_db_html
 
-from cms.models import FAQ, Entry, Fact, Script, Shop
+from cms.models import FAQ, Action, Direction, Entry, Fact, IntentRule, Match, Pin, Script, Shop, SynonymGroup
 
 Content = dict[str, Any]
 KINDS: dict[str, type[Entry]] = {model.kind: model for model in (FAQ, Script)}
@@ -29,7 +29,7 @@ def sanitise(html: str) -> str:
 
 
 def live_contents(shop: Shop, keys: Iterable[str] | None = None) -> Iterator[tuple[str, Content]]:
-    """(key, content) of the shop's published entries and of its facts; of these keys only, where given."""
+    """(key, content) of the shop's published entries, its facts and its rules; of these keys only, where given."""
     wanted = None if keys is None else set(keys)
     for kind, model in KINDS.items():
         entries = model.objects.published().filter(shop=shop)
@@ -39,11 +39,20 @@ def live_contents(shop: Shop, keys: Iterable[str] | None = None) -> Iterator[tup
             yield entry.key, entry_content(entry)
     if wanted is None or facts_key(shop.pk) in wanted:
         yield facts_key(shop.pk), facts_content(shop)
+    if wanted is None or rules_key(shop.pk) in wanted:
+        rules = rules_content(shop)
+        if any(rules[part] for part in RULE_PARTS):
+            yield rules_key(shop.pk), rules
 
 
 def facts_key(shop_id: int) -> str:
     """All facts of a shop are one record: an answer may name any of them."""
     return f"facts:{shop_id}"
+
+
+def rules_key(shop_id: int) -> str:
+    """All rules of a shop are one record; a shop without rules has none."""
+    return f"rules:{shop_id}"
 
 
 def live_keys(keys: Iterable[str]) -> set[str]:
@@ -134,4 +143,39 @@ def _fact(fact: Fact) -> Content:
         "value_en": fact.value_en,
         "valid_from": fact.valid_from.isoformat() if fact.valid_from else None,
         "valid_to": fact.valid_to.isoformat() if fact.valid_to else None,
+    }
+
+
+RULE_PARTS = ("synonyms", "pins", "intents")
+
+
+def rules_content(shop: Shop) -> Content:
+    """The active synonyms, pins and intent rules. Times are left in: who answers judges them at the moment asked."""
+    groups = SynonymGroup.objects.active().filter(shop=shop).order_by("pk")
+    pins = Pin.objects.active().filter(shop=shop).select_related("faq", "script").order_by("pk")
+    rules = IntentRule.objects.active().filter(shop=shop).order_by("sort_order", "pk")
+    return {
+        "kind": "rules",
+        "synonyms": [{"terms": group.term_list, "one_way": group.direction == Direction.ONE_WAY} for group in groups],
+        "pins": [_pin(pin) for pin in pins],
+        "intents": [
+            {
+                "intent": rule.intent,
+                "keywords": rule.keyword_list,
+                "examples": rule.example_list,
+                "urgent": rule.urgent,
+            }
+            for rule in rules
+        ],
+    }
+
+
+def _pin(pin: Pin) -> Content:
+    return {
+        "entry": pin.entry.key if pin.entry else "",
+        "queries": pin.query_list,
+        "never": pin.action == Action.NEVER,
+        "contains": pin.match == Match.CONTAINS,
+        "starts": _iso(pin.starts),
+        "ends": _iso(pin.ends),
     }

@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.models import Locale
 
-from cms.models import FAQ, Category, Script, Shop
+from cms.models import FAQ, Category, IntentRule, Pin, Script, Shop, SynonymGroup
 
 STATES = [
     ("live", _("live")),
@@ -53,3 +53,21 @@ class ScriptFilterSet(EntryFilterSet):
     class Meta(EntryFilterSet.Meta):
         model = Script
         fields = [*EntryFilterSet.Meta.fields, "scene", "emotion"]
+
+
+class SynonymFilterSet(WagtailFilterSet):
+    class Meta:
+        model = SynonymGroup
+        fields = ["shop", "direction", "active"]
+
+
+class PinFilterSet(WagtailFilterSet):
+    class Meta:
+        model = Pin
+        fields = ["shop", "action", "match", "active"]
+
+
+class IntentRuleFilterSet(WagtailFilterSet):
+    class Meta:
+        model = IntentRule
+        fields = ["shop", "intent", "urgent", "active"]

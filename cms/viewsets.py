@@ -9,6 +9,7 @@ from wagtail.admin.viewsets.base import ViewSetGroup
 from wagtail.admin.viewsets.model import ModelViewSet
 from wagtail.snippets.views.snippets import SnippetViewSet, SnippetViewSetGroup
 
+from cms.choosers import EntryChooserViewSet
 from cms.filters import EntryFilterSet, FAQFilterSet, ScriptFilterSet
 from cms.models import FAQ, Category, Fact, Product, Script, Shop
 
@@ -49,6 +50,7 @@ class EntryViewSet(SnippetViewSet):
     # Plain "contains": Wagtail's database search does not cut Chinese into words.
     search_backend_name = None
     list_per_page = 50
+    chooser_viewset_class = EntryChooserViewSet
     copy_view_enabled = True
     inspect_view_enabled = True
     list_display = [

@@ -9,9 +9,11 @@ from wagtail.admin.menu import MenuItem
 from wagtail.snippets.models import register_snippet
 
 from cms.home import AttentionPanel, LiveEntriesSummary
+from cms.rule_viewsets import RulesGroup
 from cms.viewsets import KnowledgeGroup, StoreGroup
 
 register_snippet(KnowledgeGroup)
+register_snippet(RulesGroup)
 _ABOUT_PAGES = {"locked_pages", "recent_edits", "whats_new_in_wagtail_version"}
 
 

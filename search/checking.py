@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from cms.content import live_contents
+from cms.content import KINDS, live_contents
 from cms.models import Shop
 from search import encoding
 from search.engine.encoder import EncoderUnavailable
@@ -36,9 +36,8 @@ def findings(shop: Shop) -> Findings:
     changes = plan(wanted, dict(IndexRecord.objects.filter(shop=shop).values_list("key", "content_hash")))
     texts = {text_hash(text) for content in contents.values() for text in phrases(content)}
     missing, reason = _vectorless(texts)
-    return Findings(
-        shop.slug, len(contents) - 1, tuple(sorted(changes.write)), tuple(sorted(changes.delete)), missing, reason
-    )
+    entries = sum(content["kind"] in KINDS for content in contents.values())
+    return Findings(shop.slug, entries, tuple(sorted(changes.write)), tuple(sorted(changes.delete)), missing, reason)
 
 
 def _vectorless(hashes: set[str]) -> tuple[int, str]:

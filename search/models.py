@@ -21,7 +21,7 @@ class StoredVector(models.Model):
 
 
 class IndexRecord(models.Model):
-    """The content of one published entry (`faq:12`), or of a shop's facts, as it is being answered from."""
+    """The content of one published entry (`faq:12`), or of a shop's facts or rules, as it is being answered from."""
 
     shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="+")
     key = models.CharField(max_length=40)

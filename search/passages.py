@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from cms.content import Content
+from cms.content import KINDS, Content
 from search.engine.text import has_words
 from search.engine.types import Passage
 
@@ -18,4 +18,4 @@ def passages(key: str, content: Content) -> Iterator[Passage]:
 
 
 def phrases(content: Content) -> list[str]:
-    return [passage.text for passage in passages("", content)] if content["kind"] != "facts" else []
+    return [passage.text for passage in passages("", content)] if content["kind"] in KINDS else []

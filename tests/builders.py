@@ -6,7 +6,18 @@ from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Group
 from wagtail.models import Locale
 
-from cms.models import FAQ, Category, Entry, FAQAnswer, Script, ScriptAnswer, Shop
+from cms.models import (
+    FAQ,
+    Category,
+    Entry,
+    FAQAnswer,
+    IntentRule,
+    Pin,
+    Script,
+    ScriptAnswer,
+    Shop,
+    SynonymGroup,
+)
 
 
 def make_shop(slug: str) -> Shop:
@@ -57,3 +68,22 @@ def publish(shop: Shop, title: str, *similar: str, **fields: Any) -> Entry:
 
 def publish_script(shop: Shop, title: str, *similar: str, **fields: Any) -> Script:
     return publish(shop, title, *similar, model=Script, **fields)
+
+
+def synonyms(shop: Shop, *terms: str, **fields: Any) -> SynonymGroup:
+    return _saved(SynonymGroup(shop=shop, terms="\n".join(terms), **fields))
+
+
+def pin(entry: Entry, *queries: str, **fields: Any) -> Pin:
+    return _saved(Pin(shop=entry.shop, queries="\n".join(queries), **{entry.kind: entry}, **fields))
+
+
+def intent_rule(shop: Shop, intent: str, *keywords: str, examples: tuple[str, ...] = (), **fields: Any) -> IntentRule:
+    lines = {"keywords": "\n".join(keywords), "examples": "\n".join(examples)}
+    return _saved(IntentRule(shop=shop, intent=intent, **lines, **fields))
+
+
+def _saved(rule: Any) -> Any:
+    rule.full_clean()
+    rule.save()
+    return rule

@@ -24,6 +24,7 @@ from wagtail.models import (
 from cms.blocks import AnswerBody, plain_text
 from cms.intents import Intent
 from cms.models.shop import Category, Shop
+from cms.wording import lines
 
 PHRASE_LENGTH = 200
 
@@ -134,11 +135,11 @@ class Entry(
 
     @property
     def similar_phrases(self) -> list[str]:
-        return _lines(self.similar)
+        return lines(self.similar)
 
     @property
     def negative_phrases(self) -> list[str]:
-        return _lines(self.negative)
+        return lines(self.negative)
 
     @property
     def locale_code(self) -> str:
@@ -148,7 +149,7 @@ class Entry(
         super().clean()
         errors: dict[str, object] = {}
         for name in ("similar", "negative"):
-            too_long = [line for line in _lines(getattr(self, name)) if len(line) > PHRASE_LENGTH]
+            too_long = [line for line in lines(getattr(self, name)) if len(line) > PHRASE_LENGTH]
             if too_long:
                 errors[name] = _("Longer than %(limit)d characters: %(line)s…") % {
                     "limit": PHRASE_LENGTH,
@@ -173,11 +174,6 @@ class Entry(
 
     def get_preview_template(self, request, mode_name: str) -> str:
         return "cms/preview/entry.html"
-
-
-def _lines(text: str) -> list[str]:
-    """The lines that say something, in order, each once."""
-    return list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
 
 
 class FAQ(Entry):
