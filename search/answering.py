@@ -17,9 +17,12 @@ from cms.intents import URGENT
 from cms.models import Channel, Shop
 from search import encoding, snapshots
 from search.engine import rendering
-from search.engine.confidence import OPTIONS
+from search.engine.confidence import OPTIONS, is_verbatim
 from search.engine.encoder import EncoderUnavailable
 from search.engine.fits import fit_for
+from search.engine.pins import FOUND_BY as FOUND_BY_PIN
+from search.engine.pins import Pinned
+from search.engine.synonyms import merge
 from search.engine.text import han_share, has_words
 from search.engine.types import Decision, EntryHit, Reason
 from search.snapshots import Audience, Snapshot
@@ -64,15 +67,12 @@ class Suggestions:
     reason: Reason
     confidence: float
     intent: str
+    urgent: bool
     suggestions: tuple[Suggestion, ...]
     release: str
     degraded: bool
     locale: str
     took_ms: float
-
-    @property
-    def urgent(self) -> bool:
-        return self.intent in URGENT
 
 
 def suggest(shop: Shop, question: Question) -> Suggestions:
@@ -80,26 +80,105 @@ def suggest(shop: Shop, question: Question) -> Suggestions:
     started = time.perf_counter()
     snapshot = snapshots.current(shop)
     audience = snapshot.for_agents if question.channel == Channel.AGENT else snapshot.for_shoppers
-    vector = _vector(audience, question.query)
-    hits = audience.retriever.search(question.query, vector, limit=question.limit + OPTIONS)
-    confidence, decision, reason = _decide(question.query, hits, vector, shop.wrong_rate)
-    found = _answers(snapshot, audience, question, hits, confidence)
-    if hits and (not found or found[0].group != hits[0].entry):
-        # The best entry has nothing to say here; the next best is not what was asked for.
-        decision, reason, confidence = Decision.ABSTAIN, Reason.NO_ANSWER_HERE, 0.0
-    shown = _shown(question, decision, found)
+    asked = _Asked(snapshot, audience, question)
+    pins = snapshot.rules.pins.of(question.query, timezone.now())
+    # In other words a question could reach an entry that its own words are refused by.
+    never = audience.groups_of(pins.never) | audience.groups_refusing(question.query)
+    ranking = _ranked(asked, without=never)
+    verdict = _pinned(asked, ranking, pins) or _judged(asked, ranking, shop.wrong_rate)
+    intent, urgent = _intent(asked, verdict)
     return Suggestions(
         query_id=uuid4(),
-        decision=decision,
-        reason=reason,
-        confidence=confidence,
-        intent=found[0].content["intent"] if found and decision != Decision.ABSTAIN else "",
-        suggestions=tuple(shown),
+        decision=verdict.decision,
+        reason=verdict.reason,
+        confidence=verdict.confidence,
+        intent=intent,
+        urgent=urgent,
+        suggestions=tuple(_shown(question, verdict.decision, verdict.found)),
         release=str(snapshot.number),
-        degraded=vector is None and has_words(question.query),
+        degraded=ranking.vector is None and has_words(question.query),
         locale=question.reader_locale,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A question, and what may be answered to this reader at this moment."""
+
+    snapshot: Snapshot
+    audience: Audience
+    question: Question
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """Entries, best first; `wording` is what found the first one. `vector`: the query's own; None: words alone."""
+
+    wording: str
+    hits: tuple[EntryHit, ...]
+    vector: NDArray[np.float32] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    confidence: float
+    decision: Decision
+    reason: Reason
+    found: Sequence[Suggestion]
+
+
+def _ranked(asked: _Asked, *, without: frozenset[str]) -> _Ranking:
+    """What the query finds, and what it finds in the words of the editors' synonyms; never the groups `without`."""
+    query, audience = asked.question.query, asked.audience
+    limit = asked.question.limit + OPTIONS
+
+    def search(text: str, vector: NDArray[np.float32] | None) -> list[EntryHit]:
+        found = audience.retriever.search(text, vector, limit=limit + len(without))
+        return [hit for hit in found if hit.entry not in without][:limit]
+
+    vector = _vector(audience, query)
+    own = search(query, vector)
+    if own and is_verbatim(query, own):
+        return _Ranking(query, tuple(own), vector)
+    lists = [(query, own)]
+    for expansion in asked.snapshot.rules.synonyms.expand(query):
+        meant = None if vector is None else _vector(audience, expansion.text)
+        # Scores with and without a vector cannot be compared.
+        if (meant is None) == (vector is None):
+            lists.append((expansion.text, search(expansion.text, meant)))
+    merged = merge(lists, limit=limit)
+    return _Ranking(merged.asked, merged.hits, vector)
+
+
+def _pinned(asked: _Asked, ranking: _Ranking, pins: Pinned) -> _Verdict | None:
+    """The first pinned entry that has an answer for this reader, with the others behind it; None where none has."""
+    for key, text in pins.first:
+        for group in asked.audience.groups_of([key]):
+            pin = EntryHit(group, text, score=1.0, dense=0.0, lexical=0.0, by=(FOUND_BY_PIN,))
+            found = _answers(asked, [pin, *(hit for hit in ranking.hits if hit.entry != group)], 1.0)
+            if found and found[0].group == group:
+                return _Verdict(1.0, Decision.ANSWER, Reason.PINNED, found)
+    return None
+
+
+def _judged(asked: _Asked, ranking: _Ranking, wrong_rate: float) -> _Verdict:
+    hits = ranking.hits
+    confidence, decision, reason = _decide(ranking.wording, hits, ranking.vector, wrong_rate)
+    found = _answers(asked, hits, confidence)
+    if hits and (not found or found[0].group != hits[0].entry):
+        # The best entry has nothing to say here; the next best is not what was asked for.
+        return _Verdict(0.0, Decision.ABSTAIN, Reason.NO_ANSWER_HERE, found)
+    return _Verdict(confidence, decision, reason, found)
+
+
+def _intent(asked: _Asked, verdict: _Verdict) -> tuple[str, bool]:
+    """An editor's rule says it, answered or not; else the entry that is given or offered first."""
+    rule = asked.snapshot.rules.intents.of(asked.question.query)
+    if rule:
+        return rule.intent, rule.urgent or rule.intent in URGENT
+    intent = verdict.found[0].content["intent"] if verdict.found and verdict.decision != Decision.ABSTAIN else ""
+    return intent, intent in URGENT
 
 
 def _vector(audience: Audience, query: str) -> NDArray[np.float32] | None:
@@ -120,14 +199,13 @@ def _decide(
     return fit_for(encoding.encoder().recipe if vector is not None else None).decide(query, hits, wrong_rate=wrong_rate)
 
 
-def _answers(
-    snapshot: Snapshot, audience: Audience, question: Question, hits: Sequence[EntryHit], confidence: float
-) -> list[Suggestion]:
+def _answers(asked: _Asked, hits: Sequence[EntryHit], confidence: float) -> list[Suggestion]:
+    audience, question = asked.audience, asked.question
     locale = question.reader_locale
     keys = {hit.entry: audience.entry_of(hit.entry, locale) for hit in hits}
     # The index proposes, the database decides: what was taken back a moment ago is not said.
     live = live_keys(keys.values())
-    values = snapshot.values(product=question.product_id, locale=locale, day=timezone.localdate())
+    values = asked.snapshot.values(product=question.product_id, locale=locale, day=timezone.localdate())
     values |= {f"order.{name}": value for name, value in question.order.items() if value}
     found = []
     for hit, chance in zip(hits, _chances(hits, confidence), strict=True):

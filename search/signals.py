@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save
 from wagtail.signals import published, unpublished
 
-from cms.content import KINDS, facts_key
-from cms.models import Category, Entry, Fact, Product
+from cms.content import KINDS, facts_key, rules_key
+from cms.models import Category, Entry, Fact, IntentRule, Pin, Product, SynonymGroup
 from search.tasks import sync_after_commit
 
 
@@ -18,6 +18,9 @@ def connect() -> None:
     for model in (Fact, Product):
         post_save.connect(facts_changed, sender=model)
         post_delete.connect(facts_changed, sender=model)
+    for rule in (SynonymGroup, Pin, IntentRule):
+        post_save.connect(rules_changed, sender=rule)
+        post_delete.connect(rules_changed, sender=rule)
     post_save.connect(category_changed, sender=Category)
 
 
@@ -27,6 +30,10 @@ def entry_changed(instance: Entry, **kwargs: Any) -> None:
 
 def facts_changed(instance: Fact | Product, **kwargs: Any) -> None:
     sync_after_commit(instance.shop_id, facts_key(instance.shop_id))
+
+
+def rules_changed(instance: SynonymGroup | Pin | IntentRule, **kwargs: Any) -> None:
+    sync_after_commit(instance.shop_id, rules_key(instance.shop_id))
 
 
 def category_changed(instance: Category, **kwargs: Any) -> None:

@@ -10,13 +10,14 @@ from typing import Any
 
 from django.utils import timezone
 
-from cms.content import Content, facts_key
+from cms.content import Content, facts_key, rules_key
 from cms.models import Mode, Shop
 from search import encoding
 from search.engine.retrieval import Retriever
-from search.engine.text import clean
+from search.engine.text import clean, words
 from search.models import IndexRecord, IndexVersion
 from search.passages import passages
+from search.rules import Rules, compile_rules
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Snapshot:
     for_agents: "Audience"
     for_shoppers: "Audience"
     facts: Content
+    rules: Rules
     stale_at: datetime | None
 
     def values(self, *, product: str | None, locale: str, day: date) -> dict[str, str]:
@@ -69,6 +71,22 @@ class Audience:
             for key, content in self.entries.items()
             for text in (content["title"], *content["similar"])
         ]
+
+    def groups_of(self, keys: Iterable[str]) -> frozenset[str]:
+        """The groups of those of these entries that this reader may see."""
+        return frozenset(self.entries[key]["group"] for key in keys if key in self.entries)
+
+    @cached_property
+    def _refusals(self) -> dict[tuple[str, ...], set[str]]:
+        refusals: dict[tuple[str, ...], set[str]] = {}
+        for content in self.entries.values():
+            for text in content["negative"]:
+                refusals.setdefault(tuple(words(text)), set()).add(content["group"])
+        return refusals
+
+    def groups_refusing(self, query: str) -> frozenset[str]:
+        """Those that an editor wrote "never for these questions" for, in these very words."""
+        return frozenset(self._refusals.get(tuple(words(query)), ()))
 
     def entry_of(self, group: str, locale: str) -> str:
         """The key of the group's entry in this language; where there is none, in the language it was written in."""
@@ -121,14 +139,16 @@ def build(shop: Shop) -> Snapshot:
     number = IndexVersion.objects.filter(shop=shop).values_list("number", flat=True).first() or 0
     now = timezone.now()
     contents = dict(IndexRecord.objects.filter(shop=shop).order_by("pk").values_list("key", "content"))
-    facts = contents.pop(facts_key(shop.pk), {})
+    facts, rules = (contents.pop(key, {}) for key in (facts_key(shop.pk), rules_key(shop.pk)))
     valid = {key: content for key, content in contents.items() if _valid(content, now)}
     agents = Audience(valid)
     shoppers = Audience({key: content for key, content in valid.items() if _for_shoppers(content)})
     changes = [_next_change(contents.values(), now)]
     if agents.degraded:
         changes.append(now + timedelta(seconds=encoding.RETRY_SECONDS))
-    return Snapshot(shop.pk, number, agents, shoppers, facts, min(filter(None, changes), default=None))
+    phrasings = (text for content in valid.values() for text in (content["title"], *content["similar"]))
+    compiled = compile_rules(rules, phrasings)
+    return Snapshot(shop.pk, number, agents, shoppers, facts, compiled, min(filter(None, changes), default=None))
 
 
 def _for_shoppers(content: Content) -> bool:

@@ -115,7 +115,7 @@ class FeedbackIn(Strict):
 
 class MatchedOut(serializers.Serializer):
     text = serializers.CharField()
-    by = serializers.ListField(child=serializers.ChoiceField(["dense", "lexical"]))
+    by = serializers.ListField(child=serializers.ChoiceField(["dense", "lexical", "synonym", "pin"]))
 
 
 class AnswerOut(serializers.Serializer):

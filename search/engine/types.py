@@ -39,6 +39,7 @@ class Decision(StrEnum):
 
 
 class Reason(StrEnum):
+    PINNED = "pinned"
     VERBATIM = "verbatim"
     CONFIDENT = "confident"
     AMBIGUOUS = "ambiguous"
