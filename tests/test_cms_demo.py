@@ -4,9 +4,12 @@ from collections import Counter
 import pytest
 import yaml
 
+from cms.content import rules_content
 from cms.demo.loader import STORE, load_store
-from cms.intents import Intent
-from cms.models import FAQ, Emotion, Fact, Product, Scene, Script
+from cms.intents import URGENT, Intent
+from cms.models import FAQ, Emotion, Fact, IntentRule, Pin, Product, Scene, Script, SynonymGroup
+from search.engine.intents import IntentRule as Rule
+from search.engine.intents import IntentRules
 from search.engine.rendering import names
 
 
@@ -70,17 +73,66 @@ def test_every_faq_has_an_answer_that_needs_no_product():
     assert needy == []
 
 
+LOADED = (FAQ, Script, Product, Fact, SynonymGroup, Pin, IntentRule)
+RULES = IntentRules(
+    Rule(row["intent"], tuple(row["keywords"]), tuple(row["examples"]), row.get("urgent", False))
+    for row in sorted(read(STORE / "rules.yaml")["intents"], key=lambda row: row["order"])
+)
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["退款多久到账", "退款什么时候到", "怎么申请退款", "能退款吗", "杯子会漏电吗", "人工客服几点上班", "会拉肚子吗"],
+)
+def test_who_only_asks_is_not_urgent_by_rule(query):
+    assert RULES.of(query) is None
+
+
+@pytest.mark.parametrize(
+    ("query", "intent"),
+    [
+        ("我要退款！！", "aftersale.refund"),
+        ("赶紧退钱", "aftersale.refund"),
+        ("再不处理我打12315", "complaint.service"),
+        ("榨汁杯冒烟了", "aftersale.quality"),
+        ("转人工", "service.human"),
+    ],
+)
+def test_who_demands_something_is_heard(query, intent):
+    assert RULES.of(query).intent == intent
+
+
+def test_no_rule_makes_a_question_urgent_that_its_entry_does_not():
+    wrong = [
+        text
+        for _slug, item in FAQS
+        for text in (item["question"], *item["similar"])
+        if (rule := RULES.of(text)) and rule.urgent and item["intent"] not in URGENT
+    ]
+    assert wrong == []
+
+
+@pytest.mark.slow
+@pytest.mark.django_db
+def test_the_rules_of_the_store_would_pass_an_editors_form():
+    shop = load_store().shop
+    for model in (SynonymGroup, Pin, IntentRule):
+        for rule in model.objects.all():
+            rule.full_clean()
+    assert all(rules_content(shop)[part] for part in ("synonyms", "pins", "intents"))
+
+
 @pytest.mark.slow
 @pytest.mark.django_db
 def test_loading_twice_changes_nothing():
     first = load_store()
-    counts = [model.objects.count() for model in (FAQ, Script, Product, Fact)]
+    counts = [model.objects.count() for model in LOADED]
     edited = FAQ.objects.first()
     FAQ.objects.filter(pk=edited.pk).update(title="编辑改过的标题")
     second = load_store()
     assert first.anything
     assert not second.anything
-    assert [model.objects.count() for model in (FAQ, Script, Product, Fact)] == counts
+    assert [model.objects.count() for model in LOADED] == counts
     assert FAQ.objects.get(pk=edited.pk).title == "编辑改过的标题"
     assert counts[0] == first.faqs + first.translations
     assert first.products == 12

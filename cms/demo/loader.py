@@ -1,7 +1,7 @@
-"""Loads a store written as YAML files: shop, categories, products, facts, FAQs, scripts and their translations.
+"""Loads a store written as YAML files: shop, categories, products, facts, FAQs, scripts, translations and rules.
 
-An entry is recognised by its `key` (its translation key is derived from it). One that is there is left as editors made
-it, so loading again changes nothing.
+An entry is recognised by its `key` (its translation key is derived from it), a rule by its own. One that is there is
+left as editors made it, so loading again changes nothing.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,21 @@ from django.db import transaction
 from wagtail.models import Locale, ReferenceIndex
 from wagtail.signal_handlers import disable_reference_index_auto_update
 
-from cms.models import FAQ, Category, Entry, FAQAnswer, Product, Script, ScriptAnswer, Shop
+from cms.models import (
+    FAQ,
+    Category,
+    Direction,
+    Entry,
+    FAQAnswer,
+    IntentRule,
+    Pin,
+    Product,
+    Script,
+    ScriptAnswer,
+    Shop,
+    SynonymGroup,
+)
+from cms.models.rules import ShopRule
 
 STORE = Path(__file__).parent
 SCRIPTS = "scripts"
@@ -32,10 +46,11 @@ class Loaded:
     faqs: int
     scripts: int
     translations: int
+    rules: int
 
     @property
     def anything(self) -> bool:
-        return any((self.products, self.facts, self.faqs, self.scripts, self.translations))
+        return any((self.products, self.facts, self.faqs, self.scripts, self.translations, self.rules))
 
 
 @transaction.atomic
@@ -54,7 +69,8 @@ def load_store(folder: Path = STORE) -> Loaded:
             translations += loader.load(FAQ, categories[slug], item["key"], _english_faq(item), locale="en")
     for scene, item in _items(folder / "scripts"):
         scripts += loader.load(Script, categories[SCRIPTS], item["key"], _script(scene, item))
-    return Loaded(shop, products, facts + product_facts, faqs, scripts, translations)
+    rules = _load_rules(shop, _read(folder / "rules.yaml"))
+    return Loaded(shop, products, facts + product_facts, faqs, scripts, translations, rules)
 
 
 def demo_phrasings(folder: Path = STORE) -> Iterator[tuple[str, str, bool]]:
@@ -105,6 +121,43 @@ def _load_facts(shop: Shop, product: Product | None, rows: list[dict]) -> int:
         _, created = shop.facts.get_or_create(product=product, key=row["key"], defaults=values)
         made += created
     return made
+
+
+def _load_rules(shop: Shop, data: dict[str, list[dict]]) -> int:
+    rows = [(SynonymGroup, row["key"], _synonyms(row)) for row in data["synonyms"]]
+    rows += [(Pin, row["key"], _pin(shop, row)) for row in data["pins"]]
+    rows += [(IntentRule, row["key"], _intent_rule(row)) for row in data["intents"]]
+    return sum(_load_rule(model, shop, key, fields) for model, key, fields in rows)
+
+
+def _load_rule(model: type[ShopRule], shop: Shop, key: str, fields: dict) -> bool:
+    uid = entry_uuid(shop, f"{model._meta.model_name}:{key}")
+    if model.objects.filter(uid=uid).exists():
+        return False
+    # Unlike an entry it is not cleaned: an editor's own pin for the same question must not stop the loading.
+    model.objects.create(shop=shop, uid=uid, **fields)
+    return True
+
+
+def _synonyms(row: dict) -> dict:
+    direction = row.get("direction", Direction.TWO_WAY)
+    return {"terms": "\n".join(row["terms"]), "direction": direction, "note": row.get("note", "")}
+
+
+def _pin(shop: Shop, row: dict) -> dict:
+    faq = FAQ.objects.get(translation_key=entry_uuid(shop, row["faq"]), locale__language_code="zh-hans")
+    return {"faq": faq, "queries": "\n".join(row["queries"]), "note": row.get("note", "")}
+
+
+def _intent_rule(row: dict) -> dict:
+    return {
+        "intent": row["intent"],
+        "urgent": row.get("urgent", False),
+        "sort_order": row["order"],
+        "keywords": "\n".join(row["keywords"]),
+        "examples": "\n".join(row["examples"]),
+        "note": row.get("note", ""),
+    }
 
 
 class _EntryLoader:

@@ -54,5 +54,5 @@ def make_accounts() -> list[str]:
 
 def _sentence(loaded: Loaded, accounts: list[str]) -> str:
     new = f"{loaded.faqs} FAQs, {loaded.scripts} scripts, {loaded.translations} translations, "
-    new += f"{loaded.products} products, {loaded.facts} facts, {len(accounts)} accounts"
+    new += f"{loaded.products} products, {loaded.facts} facts, {loaded.rules} rules, {len(accounts)} accounts"
     return f"Demo store “{loaded.shop.slug}”: {new} made."
