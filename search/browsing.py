@@ -4,6 +4,9 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from threading import Lock
+from time import monotonic
+from weakref import WeakKeyDictionary
 
 from django.db.models import Count
 from django.utils import timezone
@@ -12,11 +15,16 @@ from cms.content import Content, live_keys
 from cms.models import Category, Shop
 from search import snapshots
 from search.engine import rendering
-from search.engine.text import clean, tokens
+from search.engine.completion import Completion, CompletionIndex, Weights
+from search.engine.text import tokens
 from search.models import QueryRecord
 from search.snapshots import Audience
 
 POPULAR_DAYS = 30
+WEIGHTS_SECONDS = 60
+_building = Lock()
+_weighed: WeakKeyDictionary[CompletionIndex, tuple[float, Weights]] = WeakKeyDictionary()
+"""Until when they hold, and how often the index's entries were asked: a key stroke costs no count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +42,16 @@ class Offers:
 
 
 def complete(shop: Shop, typed: str, *, locale: str, limit: int) -> Offers:
-    """Entries with a phrasing that begins with what was typed, then those that hold it, then those with half of it."""
+    """Entries with a phrasing that holds what was typed, in characters or pinyin; then those with half of its words."""
     snapshot = snapshots.current(shop)
     audience = snapshot.for_shoppers
-    best = _typed(audience, clean(typed).casefold(), locale)
-    found = [(key, matched) for _rank, key, matched in sorted((rank, key, text) for key, (rank, text) in best.items())]
+    found = [(line.entry, line.text) for line in _completions(shop, audience, typed, locale, 2 * limit)]
     if len(found) < limit:
+        known = {key for key, _text in found}
         found += [
             (key, hit.text)
             for hit in audience.retriever.search(typed, None, limit=limit)
-            if (key := audience.groups[hit.entry].get(locale)) and key not in best and _says_half_of(typed, hit.text)
+            if (key := audience.groups[hit.entry].get(locale)) and key not in known and _says_half_of(typed, hit.text)
         ]
     return _offers(audience, found, limit, snapshot.number)
 
@@ -54,14 +62,23 @@ def _says_half_of(typed: str, text: str) -> bool:
     return 2 * len(wanted & set(tokens(text))) >= len(wanted)
 
 
-def _typed(audience: Audience, typed: str, locale: str) -> dict[str, tuple[tuple[bool, int], str]]:
-    """Key -> (rank, phrasing) of the phrasings in this language that hold what was typed; a low rank is near."""
-    best: dict[str, tuple[tuple[bool, int], str]] = {}
-    for key, text, reading in audience.readings:
-        if typed in reading and audience.entries[key]["locale"] == locale:
-            near = ((not reading.startswith(typed), len(text)), text)
-            best[key] = min(best.get(key, near), near)
-    return best
+def _completions(shop: Shop, audience: Audience, typed: str, locale: str, limit: int) -> list[Completion]:
+    with _building:  # after a change of the content one thread builds, and the others wait for it
+        index = audience.completions.get(locale)
+    return index.search(typed, limit=limit, weights=_weights(shop, audience, index)) if index else []
+
+
+def _weights(shop: Shop, audience: Audience, index: CompletionIndex) -> Weights:
+    """How often the entries were asked, at most a minute old. While one thread counts anew, the others use the old."""
+    until, weights = _weighed.get(index, (0.0, None))
+    if weights is not None and monotonic() < until:
+        return weights
+    if weights is not None:
+        _weighed[index] = monotonic() + WEIGHTS_SECONDS, weights
+    asked = _asked(shop)
+    weights = index.weights({key: asked[content["group"]] for key, content in audience.entries.items()})
+    _weighed[index] = monotonic() + WEIGHTS_SECONDS, weights
+    return weights
 
 
 def popular(shop: Shop, *, locale: str, product_id: str | None, limit: int) -> Offers:

@@ -13,8 +13,9 @@ from django.utils import timezone
 from cms.content import Content, facts_key, rules_key
 from cms.models import Mode, Shop
 from search import encoding
+from search.engine.completion import CompletionIndex
 from search.engine.retrieval import Retriever
-from search.engine.text import clean, words
+from search.engine.text import words
 from search.models import IndexRecord, IndexVersion
 from search.passages import passages
 from search.rules import Rules, compile_rules
@@ -64,13 +65,13 @@ class Audience:
         self.degraded = vectors is None
 
     @cached_property
-    def readings(self) -> list[tuple[str, str, str]]:
-        """(key, phrasing, what type-ahead compares with) of every phrasing that speaks for its entry."""
-        return [
-            (key, text, clean(text).casefold())
-            for key, content in self.entries.items()
-            for text in (content["title"], *content["similar"])
-        ]
+    def completions(self) -> dict[str, CompletionIndex]:
+        """Locale -> type-ahead over the phrasings that speak for its entries. Built when it is first asked for."""
+        phrasings: dict[str, list[tuple[str, str]]] = {}
+        for key, content in self.entries.items():
+            spoken = phrasings.setdefault(content["locale"], [])
+            spoken += ((key, text) for text in (content["title"], *content["similar"]))
+        return {locale: CompletionIndex(spoken) for locale, spoken in phrasings.items()}
 
     def groups_of(self, keys: Iterable[str]) -> frozenset[str]:
         """The groups of those of these entries that this reader may see."""

@@ -1,6 +1,11 @@
-import pytest
+from collections import Counter
+from datetime import timedelta
 
-from cms.models import Fact
+import pytest
+from django.utils import timezone
+
+from cms.models import FAQ, Fact
+from search import browsing
 from search.models import Feedback
 from search.sync import sync
 from tests.builders import draft, make_shop, publish
@@ -30,6 +35,45 @@ def test_completions_begin_with_what_was_typed_before_they_contain_it(api, store
 
 def test_completions_fall_back_on_shared_words(api, store):
     assert titles(api.get("/api/v1/complete", {"q": "票开", "shop": "demo"}), "completions") == ["怎么开发票"]
+
+
+@pytest.mark.parametrize("typed", ["fhsj", "fahuo", "fa huo sh", "发huo", "fa货", "發貨"])
+def test_completions_are_found_by_pinyin_and_traditional_characters(api, store, typed):
+    publish(store, "发货时间说明")
+    sync(store)
+    found = api.get("/api/v1/complete", {"q": typed, "shop": "demo"})
+    assert "发货时间说明" in titles(found, "completions")
+
+
+def test_what_is_asked_most_is_completed_first(api, store):
+    publish(store, "发票")
+    sync(store)
+    api.get("/api/v1/suggest", {"q": "怎么开发票", "shop": "demo"})
+    found = api.get("/api/v1/complete", {"q": "发票", "shop": "demo"})
+    assert titles(found, "completions") == ["怎么开发票", "发票"]
+
+
+def test_how_often_was_asked_is_counted_once_a_minute(api, store, monkeypatch):
+    counted = []
+    monkeypatch.setattr(browsing, "_asked", lambda shop: counted.append(shop) or Counter())
+    for second, times in ((0, 1), (59, 1), (61, 2)):
+        monkeypatch.setattr(browsing, "monotonic", lambda second=second: second)
+        api.get("/api/v1/complete", {"q": "发票", "shop": "demo"})
+        assert len(counted) == times
+
+
+def test_what_was_taken_back_a_moment_ago_is_not_completed(api, store):
+    api.get("/api/v1/complete", {"q": "发票", "shop": "demo"})
+    FAQ.objects.filter(title="怎么开发票").update(live=False)
+    assert titles(api.get("/api/v1/complete", {"q": "发票", "shop": "demo"}), "completions") == []
+
+
+def test_what_no_shopper_may_see_is_not_completed(api, store):
+    publish(store, "内部发货口径", mode="agent")
+    publish(store, "发货旧规定", valid_to=timezone.now() - timedelta(days=1))
+    draft(store, "发货草稿")
+    sync(store)
+    assert titles(api.get("/api/v1/complete", {"q": "fahuo", "shop": "demo"}), "completions") == ["什么时候发货"]
 
 
 def test_completions_and_popular_questions_come_in_the_readers_language(api, store):
