@@ -71,3 +71,4 @@ class EntryChooserViewSet(SnippetChooserViewSet):
     choose_view_class = EntryChooseView
     choose_results_view_class = EntryChooseResultsView
     base_widget_class = EntryChooser
+    page_title = _("Choose")

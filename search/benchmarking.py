@@ -27,6 +27,7 @@ from urllib.parse import urlencode, urlsplit
 
 import numpy as np
 from django.db import DatabaseError
+from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
 from cms.models import Shop
@@ -37,22 +38,15 @@ from search.engine.encoder import Encoder
 from search.engine.onnx_encoder import OnnxEncoder
 from search.engine.retrieval import POOL, Retriever
 from search.engine.types import Passage, Vectors
+from search.made_up import PHRASINGS, questions, vectors
 
 ROOT = Path(__file__).resolve().parent.parent
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "kb/gunicorn.py")
-CLIENTS, WARM_UP = 4, 10
+CLIENTS, WARM_UP, UPDATES = 4, 10, 5
 _RATE = "100000/s"  # a short window: the throttle keeps every moment of it in a list
 Watch = Callable[[Sequence[Any], str], Iterable[Any]]
 Calls = Mapping[str, Callable[[Any], object]]
 Figures = dict[str, Any]
-
-_OPENERS = "|请问|亲，|你好，|想问一下|老板，|在吗，|麻烦问下|急！|我想知道|打扰一下，|咨询一下，|问一句，|那个"
-_PRODUCTS = "保温杯|蓝牙耳机|电饭煲|羊毛衫|跑鞋|面霜|四件套|羽绒被|茶叶|坚果礼盒|猫粮|纸尿裤|行李箱|雨伞|台灯|Type-C线"
-_CONCERNS = (
-    "多久发货|什么时候能到|怎么退货|怎么换货|退款多久到账|发票怎么开公司抬头|能改收货地址吗|运费谁出|质保几年|坏了怎么修|"
-    "收到是破的|有色差|怎么选尺码|能便宜点吗|有优惠券吗|支持货到付款吗|怎么取消订单|还有货吗|是正品吗|敏感肌可以用吗"
-)
-_ENDINGS = "|？|呢|啊|，谢谢|！|～|，急用|，在线等|，麻烦了|？？|…"
 
 
 class CannotMeasure(RuntimeError):
@@ -72,7 +66,9 @@ class Sizes:
     load_s: float
 
 
-FULL = Sizes(encodes=300, batches=5, batch=64, passages=(1_000, 10_000, 50_000), searches=200, requests=300, load_s=5)
+FULL = Sizes(
+    encodes=300, batches=5, batch=64, passages=(1_000, 10_000, 50_000, 200_000), searches=200, requests=300, load_s=5
+)
 QUICK = Sizes(encodes=30, batches=2, batch=16, passages=(1_000, 10_000), searches=30, requests=30, load_s=1)
 
 
@@ -96,15 +92,6 @@ def machine() -> Figures:
     lines = info.read_text().splitlines() if info.exists() else []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return {"cpu": next(names, platform.machine()), "cores": os.cpu_count()}
-
-
-def questions(count: int, *, seed: int | None = 0) -> list[str]:
-    """So many different questions of shoppers; the same for the same seed, others at every call for None."""
-    parts = [words.split("|") for words in (_OPENERS, _PRODUCTS, _CONCERNS, _ENDINGS)]
-    shape = tuple(map(len, parts))
-    numbers = np.random.default_rng(seed).permutation(int(np.prod(shape)))[:count]
-    chosen = zip(*np.unravel_index(numbers, shape), strict=True)
-    return ["".join(words[place] for words, place in zip(parts, places, strict=True)) for places in chosen]
 
 
 def in_turns(calls: Calls, rounds: Iterable[Any], *, warm_up: int = WARM_UP) -> dict[str, list[float]]:
@@ -158,14 +145,14 @@ def _torch_encode() -> Callable[[Sequence[str]], Vectors]:
 def measure_retrieval(passages: int, dimension: int, sizes: Sizes, watch: Watch) -> Figures:
     """The Retriever with ready vectors against numpy on the same ones, which finds the dense candidates only.
 
-    Random vectors: a flat index takes as long for any. One thread each: with more, a search waits for a busy core.
+    One thread each: with more, a search waits for a busy core. `recall_at_10`: the share of the exact ten entries that
+    is found; `update_ms`: an entry of PHRASINGS phrasings is replaced.
     """
     texts = questions(passages + WARM_UP + sizes.searches)
-    vectors = np.random.default_rng(0).standard_normal((len(texts), dimension), dtype=np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    matrix, pool = vectors[:passages], min(POOL, passages)
-    known = [Passage(f"faq:{number // 3}", text) for number, text in enumerate(texts[:passages])]
-    asked = list(zip(texts[passages:], vectors[passages:], strict=True))
+    matrix, queries = vectors(passages, WARM_UP + sizes.searches, dimension)
+    known = [Passage(f"faq:{number // PHRASINGS}", text) for number, text in enumerate(texts[:passages])]
+    asked = list(zip(texts[passages:], queries, strict=True))
+    pool = min(POOL, passages)
     with threadpool_limits(1):
         started = time.perf_counter()
         retriever = Retriever(known, matrix)
@@ -175,8 +162,25 @@ def measure_retrieval(passages: int, dimension: int, sizes: Sizes, watch: Watch)
             "peer": lambda query: np.argpartition(-(matrix @ query[1]), pool - 1)[:pool],
         }
         taken = in_turns(calls, watch(asked, f"search {passages}"))
-    about = {"passages": passages, "dimension": dimension, "vectors": "random", "build_s": build_s}
+        updates = in_turns({"ours": lambda query: _edit(retriever, *query)}, asked[:UPDATES], warm_up=0)
+        recall = _recall(retriever, asked)
+    about = {"passages": passages, "dimension": dimension, "vectors": "made up", "build_s": build_s}
+    about |= {"recall_at_10": recall, "update_ms": percentiles(updates["ours"])["p50_ms"]}
     return about | _beside(percentiles(taken["ours"]), percentiles(taken["peer"]), "numpy brute force, dense only")
+
+
+def _edit(retriever: Retriever, text: str, vector: NDArray[np.float32]) -> Retriever:
+    added = [(Passage("faq:0", f"{text}{number}"), vector) for number in range(PHRASINGS)]
+    return retriever.updated(remove={"faq:0"}, add=added)
+
+
+def _recall(retriever: Retriever, asked: Sequence[tuple[str, NDArray[np.float32]]]) -> float:
+    exact = retriever.exact()
+    shares = []
+    for query in asked:
+        best = {hit.entry for hit in exact.search(*query, limit=10)}
+        shares.append(len(best & {hit.entry for hit in retriever.search(*query, limit=10)}) / (len(best) or 1))
+    return round(float(np.mean(shares)), 4)
 
 
 def first_shop() -> str:

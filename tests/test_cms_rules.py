@@ -177,11 +177,15 @@ def test_a_pins_entry_is_chosen_by_any_part_of_its_words(client, shop):
     assert "怎么退货" in client.get(results, {"locale": "zh-hans"}).content.decode()
 
 
-@pytest.mark.parametrize(("language", "label"), [("en", "Choose script"), ("zh-hans", "选择 话术")])
-def test_a_pins_form_speaks_the_readers_language(client, shop, language, label):
+@pytest.mark.parametrize(
+    ("language", "label", "title"), [("en", "Choose script", "Choose"), ("zh", "选择 话术", "选择")]
+)
+def test_a_pins_form_speaks_the_readers_language(client, shop, language, label, title):
     client.force_login(make_user("eva", "Editor"))
     add = reverse(Pin.snippet_viewset.get_url_name("add"))
+    choose = reverse(FAQ.snippet_viewset.chooser_viewset.get_url_name("choose"))
     assert label in client.get(add, headers={"accept-language": language}).content.decode()
+    assert title in client.get(choose, headers={"accept-language": language}).json()["html"].split("</h1>")[0]
 
 
 def test_deleting_an_entry_deletes_its_pins(shop):

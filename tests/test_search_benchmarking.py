@@ -83,8 +83,9 @@ def test_an_encoder_that_was_not_built_here_is_measured_without_a_peer_and_the_r
 
 def test_retrieval_is_measured_beside_its_peer():
     found = benchmarking.measure_retrieval(20, 16, TINY, unwatched)
-    assert (found["passages"], found["dimension"], found["vectors"]) == (20, 16, "random")
-    assert {"build_s", "p50_ms", "p95_ms", "ratio"} < set(found)
+    assert (found["passages"], found["dimension"], found["vectors"]) == (20, 16, "made up")
+    assert {"build_s", "update_ms", "p50_ms", "p95_ms", "ratio"} < set(found)
+    assert found["recall_at_10"] == 1
     assert set(found["peer"]) == {"name", "p50_ms", "p95_ms"}
 
 

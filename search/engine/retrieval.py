@@ -73,6 +73,12 @@ class Retriever:
             new._dense = self._dense.updated(remove=gone, add=np.stack(vectors) if vectors else None)
         return new
 
+    def exact(self) -> "Retriever":
+        """The same one, that compares a query with every vector, however many there are: what recall is measured by."""
+        new = copy(self)
+        new._dense = self._dense and self._dense.exact()
+        return new
+
     def search(
         self, query: str, vector: NDArray[np.float32] | None, *, limit: int, lexical: bool = True
     ) -> list[EntryHit]:
