@@ -18,7 +18,8 @@ _NO_NEGATION = re.compile(
     rf"|(?<=[{_H}])(?:不|没有?)(?=$|[ ,。?!;~])"
 )
 _COMPLEMENT = re.compile(rf"([{_H}])不(?:了|到|上|起|下|出|开|动|进|回|掉|着|成|通)")
-_MODAL = "能可以会想要让给用支持有得法办再太怎么曾被把肯允许"
+_MODAL = "能可以会想要让给用支持有得法办再太怎么曾被把肯允许我你您他她它"
+_PARTICLES = frozenset("了吗呢吧啊呀的嘛么")
 _BEFORE_VERB = re.compile(rf"(?:不|没有?|无法?|未|别|勿|非|甭|休)([{_MODAL}]*)([{_H}]?)")
 _ENGLISH = re.compile(
     r"(?:\b(?:not|no|never|without|cannot|cant|dont|doesnt|didnt|wont|isnt|havent|hasnt)\b|n't\b)"
@@ -32,5 +33,5 @@ def negated(text: str) -> frozenset[str]:
     text = _NO_NEGATION.sub(" ", text)
     found += _COMPLEMENT.findall(text)
     for modals, verb in _BEFORE_VERB.findall(_COMPLEMENT.sub(" ", text)):
-        found.append(verb or modals[-1:])
+        found.append(verb if verb and verb not in _PARTICLES else modals[-1:])
     return frozenset(found)
