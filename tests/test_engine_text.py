@@ -12,7 +12,6 @@ from search.engine.text import (
     placed,
     text_hash,
     tokens,
-    unified,
     words,
 )
 
@@ -201,10 +200,6 @@ def test_numerals_inside_words_stay(word):
 )
 def test_hanzi_numbers_are_read_only_if_they_are_well_formed(numeral, digits):
     assert value(numeral) == digits
-
-
-def test_a_unified_text_keeps_the_marks_that_cleaning_drops():
-    assert unified("什麼啊啊啊！！！😡") == "什么啊啊啊!!!😡"
 
 
 def test_hanzi_are_counted_as_characters_and_pairs_and_other_scripts_as_words():

@@ -125,12 +125,6 @@ def clean(text: str) -> str:
     return text
 
 
-def unified(text: str) -> str:
-    """Full-width to half-width and traditional to simplified, and no more: for what is said by the marks that `clean`
-    drops, such as a mood by emoji and 啊啊啊！！！."""
-    return _SPACES.sub(" ", _compatible(_simplified(_compatible(text)))).strip()
-
-
 _LEXICAL: tuple[Callable[[str], str], ...] = (str.casefold, slang.plain, *numerals.STEPS)
 
 
