@@ -18,6 +18,7 @@ from cms.models import Channel, Shop
 from search import encoding, snapshots
 from search.engine import rendering
 from search.engine.confidence import OPTIONS, is_verbatim
+from search.engine.emotion.model import Emotion, emotion_of
 from search.engine.encoder import EncoderUnavailable
 from search.engine.fits import fit_for
 from search.engine.pins import FOUND_BY as FOUND_BY_PIN
@@ -68,6 +69,7 @@ class Suggestions:
     confidence: float
     intent: str
     urgent: bool
+    emotion: Emotion
     suggestions: tuple[Suggestion, ...]
     release: str
     degraded: bool
@@ -94,6 +96,7 @@ def suggest(shop: Shop, question: Question) -> Suggestions:
         confidence=verdict.confidence,
         intent=intent,
         urgent=urgent,
+        emotion=emotion_of(question.query).emotion,
         suggestions=tuple(_shown(question, verdict.decision, verdict.found)),
         release=str(snapshot.number),
         degraded=ranking.vector is None and has_words(question.query),

@@ -41,6 +41,7 @@ def test_the_engine_imports_nothing_of_ours_but_itself():
 
 def test_the_engine_runs_without_django():
     modules = ["retrieval", "confidence", "fits", "rendering", "evaluation", "encoder", "onnx_encoder", "e5_export"]
+    modules.append("emotion.fitting")
     code = f"import sys, {', '.join('search.engine.' + name for name in modules)}; print('django' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"

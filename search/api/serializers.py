@@ -9,6 +9,7 @@ from rest_framework import serializers
 
 from cms.models import Channel
 from search.answering import Question, Suggestion, Suggestions
+from search.engine.emotion.model import EMOTIONS
 from search.engine.text import clean
 from search.models import KeyChannel, Verdict
 
@@ -151,6 +152,7 @@ class SuggestOut(serializers.Serializer):
     decision = serializers.CharField()
     reason = serializers.CharField()
     intent = serializers.SerializerMethodField()
+    emotion = serializers.ChoiceField([str(emotion) for emotion in EMOTIONS])
     suggestions = SuggestionOut(many=True)
     release = serializers.CharField()
     degraded = serializers.BooleanField()
