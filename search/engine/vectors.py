@@ -97,8 +97,10 @@ class VectorIndex:
 
 
 def _one_thread() -> None:
-    """For what the calling thread asks of FAISS: shared among busy cores, its short loops wait for the last one. On two,
-    with others at work, the p95 of a search was 12 ms instead of 0.9, and a build took twice as long and more."""
+    """For what the calling thread asks of FAISS: shared among busy cores, its short loops wait for the last of them.
+
+    On two cores with others at work the p95 of a search was 12 ms instead of 0.9, and a build took twice as long.
+    """
     faiss.omp_set_num_threads(1)
 
 
