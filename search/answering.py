@@ -17,15 +17,15 @@ from cms.intents import URGENT
 from cms.models import Channel, Shop
 from search import encoding, snapshots
 from search.engine import rendering
-from search.engine.confidence import OPTIONS, is_verbatim
+from search.engine.confidence import OPTIONS
 from search.engine.emotion.model import Emotion, emotion_of
 from search.engine.encoder import EncoderUnavailable
-from search.engine.fits import fit_for
+from search.engine.explaining import why_decision, why_entry
 from search.engine.pins import FOUND_BY as FOUND_BY_PIN
 from search.engine.pins import Pinned
-from search.engine.synonyms import merge
 from search.engine.text import han_share, has_words
 from search.engine.types import Decision, EntryHit, Reason
+from search.engine.wordings import Ranking
 from search.snapshots import Audience, Snapshot
 
 logger = logging.getLogger(__name__)
@@ -41,6 +41,7 @@ class Question:
     product_id: str | None = None
     order: Mapping[str, str] = field(default_factory=dict)
     limit: int = 5
+    explain: bool = False
 
     @property
     def reader_locale(self) -> str:
@@ -57,6 +58,7 @@ class Suggestion:
     answer: dict[str, Any]
     missing: tuple[str, ...]
     confidence: float
+    why: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,7 @@ class Suggestions:
     degraded: bool
     locale: str
     took_ms: float
+    why: dict[str, Any] | None = None
 
 
 def suggest(shop: Shop, question: Question) -> Suggestions:
@@ -99,9 +102,10 @@ def suggest(shop: Shop, question: Question) -> Suggestions:
         emotion=emotion_of(question.query).emotion,
         suggestions=tuple(_shown(question, verdict.decision, verdict.found)),
         release=str(snapshot.number),
-        degraded=ranking.vector is None and has_words(question.query),
+        degraded=ranking.words_only and has_words(question.query),
         locale=question.reader_locale,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
+        why=_why(asked, ranking, shop.wrong_rate) if question.explain else None,
     )
 
 
@@ -115,15 +119,6 @@ class _Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class _Ranking:
-    """Entries, best first; `wording` is what found the first one. `vector`: the query's own; None: words alone."""
-
-    wording: str
-    hits: tuple[EntryHit, ...]
-    vector: NDArray[np.float32] | None
-
-
-@dataclass(frozen=True, slots=True)
 class _Verdict:
     confidence: float
     decision: Decision
@@ -131,30 +126,14 @@ class _Verdict:
     found: Sequence[Suggestion]
 
 
-def _ranked(asked: _Asked, *, without: frozenset[str]) -> _Ranking:
-    """What the query finds, and what it finds in the words of the editors' synonyms; never the groups `without`."""
-    query, audience = asked.question.query, asked.audience
+def _ranked(asked: _Asked, *, without: frozenset[str]) -> Ranking:
     limit = asked.question.limit + OPTIONS
-
-    def search(text: str, vector: NDArray[np.float32] | None) -> list[EntryHit]:
-        found = audience.retriever.search(text, vector, limit=limit + len(without))
-        return [hit for hit in found if hit.entry not in without][:limit]
-
-    vector = _vector(audience, query)
-    own = search(query, vector)
-    if own and is_verbatim(query, own):
-        return _Ranking(query, tuple(own), vector)
-    lists = [(query, own)]
-    for expansion in asked.snapshot.rules.synonyms.expand(query):
-        meant = None if vector is None else _vector(audience, expansion.text)
-        # Scores with and without a vector cannot be compared.
-        if (meant is None) == (vector is None):
-            lists.append((expansion.text, search(expansion.text, meant)))
-    merged = merge(lists, limit=limit)
-    return _Ranking(merged.asked, merged.hits, vector)
+    return asked.audience.reader.rank(
+        asked.question.query, lambda text: _vector(asked.audience, text), limit=limit, without=without
+    )
 
 
-def _pinned(asked: _Asked, ranking: _Ranking, pins: Pinned) -> _Verdict | None:
+def _pinned(asked: _Asked, ranking: Ranking, pins: Pinned) -> _Verdict | None:
     """The first pinned entry that has an answer for this reader, with the others behind it; None where none has."""
     for key, text in pins.first:
         for group in asked.audience.groups_of([key]):
@@ -165,14 +144,22 @@ def _pinned(asked: _Asked, ranking: _Ranking, pins: Pinned) -> _Verdict | None:
     return None
 
 
-def _judged(asked: _Asked, ranking: _Ranking, wrong_rate: float) -> _Verdict:
+def _judged(asked: _Asked, ranking: Ranking, wrong_rate: float) -> _Verdict:
     hits = ranking.hits
-    confidence, decision, reason = _decide(ranking.wording, hits, ranking.vector, wrong_rate)
+    if not has_words(asked.question.query):
+        return _Verdict(0.0, Decision.ABSTAIN, Reason.NO_WORDS, [])
+    fit = asked.audience.fit(words_only=ranking.words_only)
+    confidence, decision, reason = fit.decide(asked.question.query, hits, wrong_rate=wrong_rate)
     found = _answers(asked, hits, confidence)
     if hits and (not found or found[0].group != hits[0].entry):
         # The best entry has nothing to say here; the next best is not what was asked for.
         return _Verdict(0.0, Decision.ABSTAIN, Reason.NO_ANSWER_HERE, found)
     return _Verdict(confidence, decision, reason, found)
+
+
+def _why(asked: _Asked, ranking: Ranking, wrong_rate: float) -> dict[str, Any]:
+    fit = asked.audience.fit(words_only=ranking.words_only)
+    return why_decision(fit, asked.question.query, ranking.hits, wrong_rate=wrong_rate)
 
 
 def _intent(asked: _Asked, verdict: _Verdict) -> tuple[str, bool]:
@@ -194,14 +181,6 @@ def _vector(audience: Audience, query: str) -> NDArray[np.float32] | None:
         return None
 
 
-def _decide(
-    query: str, hits: Sequence[EntryHit], vector: NDArray[np.float32] | None, wrong_rate: float
-) -> tuple[float, Decision, Reason]:
-    if not has_words(query):
-        return 0.0, Decision.ABSTAIN, Reason.NO_WORDS
-    return fit_for(encoding.encoder().recipe if vector is not None else None).decide(query, hits, wrong_rate=wrong_rate)
-
-
 def _answers(asked: _Asked, hits: Sequence[EntryHit], confidence: float) -> list[Suggestion]:
     audience, question = asked.audience, asked.question
     locale = question.reader_locale
@@ -217,7 +196,8 @@ def _answers(asked: _Asked, hits: Sequence[EntryHit], confidence: float) -> list
         chosen = _variant(content["answers"], question.channel, values) if key in live else None
         if chosen:
             answer, missing = chosen
-            found.append(Suggestion(key, hit.entry, content, hit.text, hit.by, answer, missing, round(chance, 4)))
+            why = why_entry(question.query, hit) if question.explain else None
+            found.append(Suggestion(key, hit.entry, content, hit.text, hit.by, answer, missing, round(chance, 4), why))
     return found
 
 

@@ -64,12 +64,22 @@ class Sizes:
     searches: int
     requests: int
     load_s: float
+    phrasings: int
 
 
 FULL = Sizes(
-    encodes=300, batches=5, batch=64, passages=(1_000, 10_000, 50_000, 200_000), searches=200, requests=300, load_s=5
+    encodes=300,
+    batches=5,
+    batch=64,
+    passages=(1_000, 10_000, 50_000, 200_000),
+    searches=200,
+    requests=300,
+    load_s=5,
+    phrasings=50_000,
 )
-QUICK = Sizes(encodes=30, batches=2, batch=16, passages=(1_000, 10_000), searches=30, requests=30, load_s=1)
+QUICK = Sizes(
+    encodes=30, batches=2, batch=16, passages=(1_000, 10_000), searches=30, requests=30, load_s=1, phrasings=5_000
+)
 
 
 def measure(sizes: Sizes, watch: Watch, *, http: bool = True, url: str | None = None) -> Figures:

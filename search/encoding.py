@@ -59,6 +59,14 @@ encoder = _holder.get
 forget_encoder = _holder.forget
 
 
+def recipe() -> str | None:
+    """The recipe of the encoder, None where there is none now."""
+    try:
+        return encoder().recipe
+    except EncoderUnavailable:
+        return None
+
+
 def query_vector(query: str) -> NDArray[np.float32]:
     """Vector of a query, shape (dimension,); the same words are encoded once. Raises EncoderUnavailable."""
     return _query_vector(clean(query))

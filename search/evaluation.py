@@ -12,10 +12,14 @@ import numpy as np
 
 from search.engine.confidence import WRONG_RATES, Confidence
 from search.engine.encoder import Encoder
-from search.engine.evaluation import RankReport, coverage, first_rank, rank_report
+from search.engine.evaluation import Bin, RankReport, coverage, first_rank, rank_report, reliability
+from search.engine.fits import fit_for
+from search.engine.homophones import Homophones
+from search.engine.learning import Lesson, learn
 from search.engine.retrieval import Retriever
 from search.engine.text import clean, has_words
 from search.engine.types import Decision, EntryHit, Passage
+from search.engine.wordings import Reader, Vector
 
 SYSTEMS = ("dense", "lexical", "shipped")
 PRECISIONS = (0.98, 0.95, 0.90)
@@ -39,7 +43,8 @@ class DecisionReport:
     """Shares: of the answerable queries that are answered rightly, and of the answers given that are wrong.
 
     `coverage`: ranking -> precision -> share of the answerable that a threshold chosen on these very queries answers
-    rightly. `asked_and_got`: wrong-answer rate asked for -> the one got with the thresholds that ship.
+    rightly. `asked_and_got`: wrong-answer rate asked for -> the one got with the thresholds that ship. `reliability`:
+    what the shipped probabilities promise beside what was right.
     """
 
     answered: int
@@ -49,6 +54,7 @@ class DecisionReport:
     unanswerable: int
     coverage: dict[str, dict[str, float]]
     asked_and_got: dict[str, float]
+    reliability: list[Bin]
 
 
 def read_corpus(path: Path) -> list[Passage]:
@@ -93,7 +99,23 @@ def _rows(path: Path, needed: dict[str, type]) -> Iterator[tuple[str, dict[str, 
         yield place, row
 
 
-def build_retriever(passages: Sequence[Passage], encoder: Encoder, progress: Callable[[int], object]) -> Retriever:
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """What is measured: the plain index, and what ships on top of it, learnt from the corpus where it has enough
+    similar questions."""
+
+    plain: Retriever
+    unadapted: Reader
+    shipped: Reader
+    lesson: Lesson
+    confidence: Confidence
+
+    @property
+    def systems(self) -> tuple[str, ...]:
+        return (*SYSTEMS, "unadapted") if self.lesson.adapter else SYSTEMS
+
+
+def build_subject(passages: Sequence[Passage], encoder: Encoder, progress: Callable[[int], object]) -> Subject:
     """Encodes each text once, in batches; `progress` is told how many more are done."""
     texts = [clean(passage.text) for passage in passages]
     parts = []
@@ -101,7 +123,13 @@ def build_retriever(passages: Sequence[Passage], encoder: Encoder, progress: Cal
         part = texts[start : start + 256]
         parts.append(encoder.encode(part))
         progress(len(part))
-    return Retriever(passages, np.concatenate(parts))
+    vectors = np.concatenate(parts)
+    lesson = learn(passages, vectors)
+    plain = Retriever(passages, vectors)
+    adapted = Retriever(passages, vectors, adapter=lesson.adapter) if lesson.adapter else plain
+    sayings = Homophones(passage.text for passage in passages)
+    unadapted, shipped = (Reader(retriever, homophones=sayings) for retriever in (plain, adapted))
+    return Subject(plain, unadapted, shipped, lesson, lesson.confidence or fit_for(encoder.recipe))
 
 
 Found = dict[str, list[list[EntryHit]]]
@@ -109,16 +137,16 @@ Found = dict[str, list[list[EntryHit]]]
 
 
 def find(
-    retriever: Retriever, queries: Sequence[LabelledQuery], encoder: Encoder, progress: Callable[[int], object]
+    subject: Subject, queries: Sequence[LabelledQuery], encoder: Encoder, progress: Callable[[int], object]
 ) -> tuple[Found, dict[str, RankReport]]:
     """What every system finds, deeper than is reported, and how well."""
     found: Found = {}
     reports = {}
-    for system in SYSTEMS:
+    for system in subject.systems:
         started = time.perf_counter()
         found[system] = []
         for query in queries:
-            found[system].append(search(retriever, query.text, encoder, system, limit=2 * _LIMIT))
+            found[system].append(search(subject, query.text, encoder, system, limit=2 * _LIMIT))
             progress(1)
         seconds = time.perf_counter() - started
         ranks = [
@@ -150,12 +178,19 @@ def without_answers(
     return left, rest
 
 
-def search(retriever: Retriever, text: str, encoder: Encoder, system: str, *, limit: int = _LIMIT) -> list[EntryHit]:
-    """What one of SYSTEMS finds, best first."""
+def search(subject: Subject, text: str, encoder: Encoder, system: str, *, limit: int = _LIMIT) -> list[EntryHit]:
+    """What one of the systems finds, best first."""
     if not has_words(text):
         return []
-    vector = None if system == "lexical" else encoder.encode([clean(text)])[0]
-    return retriever.search(text, vector, limit=limit, lexical=system != "dense")
+
+    def encode(wording: str) -> Vector:
+        return np.asarray(encoder.encode([clean(wording)])[0], dtype=np.float32)
+
+    if system in ("shipped", "unadapted"):
+        reader = subject.shipped if system == "shipped" else subject.unadapted
+        return list(reader.rank(text, encode, limit=limit).hits)
+    vector = None if system == "lexical" else encode(text)
+    return subject.plain.search(text, vector, limit=limit, lexical=system != "dense")
 
 
 def decide(queries: Sequence[LabelledQuery], found: Found, confidence: Confidence) -> DecisionReport:
@@ -174,7 +209,16 @@ def decide(queries: Sequence[LabelledQuery], found: Found, confidence: Confidenc
             f"{rate:.2f}": _wrong_share(_answered(queries, found["shipped"], confidence, wrong_rate=rate))
             for rate in WRONG_RATES
         },
+        reliability=_reliability(queries, found["shipped"], confidence),
     )
+
+
+def _reliability(
+    queries: Sequence[LabelledQuery], found: Sequence[list[EntryHit]], confidence: Confidence
+) -> list[Bin]:
+    given = [(query, hits) for query, hits in zip(queries, found, strict=True) if hits]
+    probabilities = [confidence.decide(query.text, hits)[0] for query, hits in given]
+    return reliability(probabilities, [hits[0].entry in query.gold for query, hits in given])
 
 
 Answered = list[tuple[LabelledQuery, list[EntryHit]]]

@@ -33,11 +33,27 @@ class IndexRecord(models.Model):
 
 
 class IndexVersion(models.Model):
-    """Counts the changes of a shop's records; every process compares its snapshot with it."""
+    """Counts the changes of a shop's records; every process compares its snapshot with it. `generation` counts changes
+    of what the records alone do not show: vectors, lessons. After one a snapshot is built from nothing."""
 
     shop = models.OneToOneField(Shop, on_delete=models.CASCADE, primary_key=True, related_name="+")
     number = models.PositiveBigIntegerField(default=0)
+    generation = models.PositiveBigIntegerField(default=0)
     updated_at = models.DateTimeField(auto_now=True)
+
+
+class ShopLesson(models.Model):
+    """What a shop's phrasings taught for the encoder of `recipe`; empty where nothing was better than what ships.
+
+    `adapter`: float16, little endian, (dimension, dimension). `report`: how held-out phrasings were answered.
+    """
+
+    shop = models.OneToOneField(Shop, on_delete=models.CASCADE, primary_key=True, related_name="+")
+    recipe = models.CharField(max_length=255)
+    adapter = models.BinaryField(null=True)
+    confidence: Any = models.JSONField(null=True)
+    report: Any = models.JSONField(null=True)
+    learnt_at = models.DateTimeField(auto_now=True)
 
 
 class KeyChannel(models.TextChoices):

@@ -17,5 +17,10 @@ def passages(key: str, content: Content) -> Iterator[Passage]:
             yield Passage(key, text, negative=True)
 
 
+def is_entry(content: Content) -> bool:
+    """Whether it is an FAQ or a script, and not a shop's facts or rules."""
+    return content["kind"] in KINDS
+
+
 def phrases(content: Content) -> list[str]:
-    return [passage.text for passage in passages("", content)] if content["kind"] in KINDS else []
+    return [passage.text for passage in passages("", content)] if is_entry(content) else []

@@ -5,17 +5,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import cached_property
+from itertools import repeat
 from threading import Lock
 from typing import Any
 
+import numpy as np
 from django.utils import timezone
+from numpy.typing import NDArray
 
 from cms.content import Content, facts_key, rules_key
 from cms.models import Mode, Shop
 from search import encoding
 from search.engine.completion import CompletionIndex
+from search.engine.confidence import Confidence
+from search.engine.fits import fit_for
+from search.engine.homophones import Homophones
+from search.engine.learning import NOTHING_LEARNT, Lesson
 from search.engine.retrieval import Retriever
+from search.engine.synonyms import Synonyms
 from search.engine.text import words
+from search.engine.types import Passage
+from search.engine.wordings import Reader
+from search.lessons import stored_lesson
 from search.models import IndexRecord, IndexVersion
 from search.passages import passages
 from search.rules import Rules, compile_rules
@@ -29,6 +40,7 @@ class Snapshot:
 
     shop_id: int
     number: int
+    generation: int
     for_agents: "Audience"
     for_shoppers: "Audience"
     facts: Content
@@ -54,15 +66,63 @@ class Audience:
     `groups`: group -> locale -> key.
     """
 
-    def __init__(self, entries: Mapping[str, Content]) -> None:
+    def __init__(
+        self,
+        entries: Mapping[str, Content],
+        *,
+        synonyms: Synonyms,
+        lesson: Lesson = NOTHING_LEARNT,
+        before: "Audience | None" = None,
+    ) -> None:
+        """`before`: the same reader's audience a moment ago, with the same lesson and vectors; what has not changed
+        since is taken over."""
         self.entries = entries
         self.groups: dict[str, dict[str, str]] = {}
         for key, content in entries.items():
             self.groups.setdefault(content["group"], {})[content["locale"]] = key
-        found = [passage for content in entries.values() for passage in passages(content["group"], content)]
+        self._lesson = lesson
+        self.recipe = encoding.recipe()
+        taken_over = self._taken_over(before) if before else None
+        self.retriever, self._homophones = taken_over or self._built()
+        self.reader = Reader(self.retriever, homophones=self._homophones, synonyms=synonyms)
+
+    @property
+    def degraded(self) -> bool:
+        """Whether it answers from words alone, for want of an encoder."""
+        return self.recipe is None
+
+    def _built(self) -> tuple[Retriever, Homophones]:
+        found = self._passages(self.groups)
         vectors = encoding.stored_vectors([passage.text for passage in found])
-        self.retriever = Retriever(found, vectors)
-        self.degraded = vectors is None
+        retriever = Retriever(found, vectors, adapter=self._lesson.adapter)
+        return retriever, Homophones(passage.text for passage in found)
+
+    def _taken_over(self, before: "Audience") -> tuple[Retriever, Homophones] | None:
+        """Costs what has changed; None where all has to be built. What a character is likely to be, and how rare a
+        word is, stays as it was at the last full build."""
+        if before.recipe != self.recipe:
+            return None
+        changed = {
+            content["group"]
+            for key in self.entries.keys() | before.entries.keys()
+            for content in (self.entries.get(key), before.entries.get(key))
+            if content and self.entries.get(key) != before.entries.get(key)
+        }
+        found = self._passages(changed & self.groups.keys())
+        vectors = encoding.stored_vectors([passage.text for passage in found])
+        rows: Iterable[NDArray[np.float32] | None] = repeat(None) if vectors is None else vectors
+        retriever = before.retriever.updated(remove=changed, add=list(zip(found, rows, strict=False)))
+        return None if retriever.rebuild_due else (retriever, before._homophones)
+
+    def _passages(self, groups: Iterable[str]) -> list[Passage]:
+        keys = (key for group in groups for key in self.groups[group].values())
+        return [passage for key in keys for passage in passages(self.entries[key]["group"], self.entries[key])]
+
+    def fit(self, *, words_only: bool) -> Confidence:
+        """How sure to be: as the shop's own phrasings taught, else as it ships for this encoder, or for words alone."""
+        if words_only:
+            return fit_for(None)
+        return self._lesson.confidence or fit_for(self.recipe)
 
     @cached_property
     def completions(self) -> dict[str, CompletionIndex]:
@@ -117,7 +177,7 @@ class _Shelf:
         try:
             held = self._current.get(shop.pk)
             if held is None or held.number != number or _is_stale(held):
-                self._current[shop.pk] = held = build(shop)
+                self._current[shop.pk] = held = build(shop, before=held)
             return held
         finally:
             lock.release()
@@ -135,21 +195,29 @@ current = _shelf.current
 forget_snapshots = _shelf.clear
 
 
-def build(shop: Shop) -> Snapshot:
-    """The shop's records as they stand now. The number is read first: a change meanwhile only means one more build."""
-    number = IndexVersion.objects.filter(shop=shop).values_list("number", flat=True).first() or 0
+def build(shop: Shop, *, before: Snapshot | None = None) -> Snapshot:
+    """The shop's records as they stand now; `before` is an earlier picture of them, which saves work. The number is
+    read first: a change meanwhile only means one more build."""
+    counted = IndexVersion.objects.filter(shop=shop).values_list("number", "generation").first()
+    number, generation = counted or (0, 0)
+    if before and before.generation != generation:
+        before = None
     now = timezone.now()
     contents = dict(IndexRecord.objects.filter(shop=shop).order_by("pk").values_list("key", "content"))
     facts, rules = (contents.pop(key, {}) for key in (facts_key(shop.pk), rules_key(shop.pk)))
     valid = {key: content for key, content in contents.items() if _valid(content, now)}
-    agents = Audience(valid)
-    shoppers = Audience({key: content for key, content in valid.items() if _for_shoppers(content)})
+    phrasings = (text for content in valid.values() for text in (content["title"], *content["similar"]))
+    compiled = compile_rules(rules, phrasings)
+    taught: dict[str, Any] = {"synonyms": compiled.synonyms, "lesson": stored_lesson(shop)}
+    agents = Audience(valid, before=before.for_agents if before else None, **taught)
+    shown = {key: content for key, content in valid.items() if _for_shoppers(content)}
+    shoppers = Audience(shown, before=before.for_shoppers if before else None, **taught)
     changes = [_next_change(contents.values(), now)]
     if agents.degraded:
         changes.append(now + timedelta(seconds=encoding.RETRY_SECONDS))
-    phrasings = (text for content in valid.values() for text in (content["title"], *content["similar"]))
-    compiled = compile_rules(rules, phrasings)
-    return Snapshot(shop.pk, number, agents, shoppers, facts, compiled, min(filter(None, changes), default=None))
+    return Snapshot(
+        shop.pk, number, generation, agents, shoppers, facts, compiled, min(filter(None, changes), default=None)
+    )
 
 
 def _for_shoppers(content: Content) -> bool:

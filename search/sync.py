@@ -90,8 +90,9 @@ def _write(shop: Shop, changes: Plan, contents: Mapping[str, Content], hashes: M
 
 
 def touch(shop: Shop) -> None:
-    """Every process builds its snapshot anew: the vectors changed, the content did not."""
+    """Every process builds its snapshot from nothing: vectors or lessons changed, the content did not."""
     with transaction.atomic():
         version, _ = IndexVersion.objects.select_for_update().get_or_create(shop=shop)
         version.number += 1
+        version.generation += 1
         version.save()

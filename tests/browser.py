@@ -56,7 +56,7 @@ def site(tmp_path_factory) -> Iterator[str]:
     environment.pop("DATABASE_URL", None)
     environment |= {f"KB_THROTTLE_{who}": "100000/min" for who in ("WIDGET", "AGENT", "BOT", "FEEDBACK")}
     environment |= {"KB_VAR_DIR": str(var), "KB_BASE_URL": f"http://{address}"}
-    started = {"cwd": ROOT, "env": environment, "stderr": subprocess.STDOUT}
+    started: dict[str, Any] = {"cwd": ROOT, "env": environment, "stderr": subprocess.STDOUT}
     gunicorn = [sys.executable, "-m", "gunicorn", "--config", "kb/gunicorn.py", "--bind", address, "kb.wsgi"]
     log = var / "server.log"
     with log.open("wb") as output:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 from django.core.cache import cache
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from rest_framework.test import APIClient
 
 from cms.models import Shop
@@ -13,6 +15,10 @@ from search.engine.encoder import HASH_MODEL, Encoder
 from search.models import KeyChannel, QueryRecord, ShopAPIKey
 from tests.browser import chromium, log_ins, site, visitor  # noqa: F401
 from tests.builders import make_shop
+
+# On busy cores how long an example takes says nothing about it.
+hypothesis_settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+hypothesis_settings.load_profile("patient")
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -267,3 +267,38 @@ def test_what_was_asked_is_counted_without_its_words(api, store):
     assert row["conversation_id"] == "c-1"
     assert "138" not in str(row)
     assert row["decision"] in {"answer", "choose", "abstain"}
+
+
+def test_an_agent_can_ask_why_and_gets_the_phrasing_the_places_and_the_numbers(store, bot):
+    body = ask(bot, "请问发票咋开呀", explain=True).json()
+    why = body["suggestions"][0]["why"]
+    assert why["phrasing"] == "发票咋开"
+    assert why["highlights"] == [[0, 4]]
+    assert why["rewritten"] is None
+    assert set(why["by"]) == {"dense", "lexical"}
+    assert {"cosine", "lexical", "bm25", "score"} < set(why)
+
+
+def test_why_names_the_features_that_spoke_for_and_against(store, bot):
+    why = ask(bot, "请问发票咋开呀", explain=True).json()["why"]
+    assert why["wrong_rate"] == 0.05
+    assert 0 < why["answers_from"] <= 1
+    effects = [abs(feature["effect"]) for feature in why["features"]]
+    assert effects == sorted(effects, reverse=True)
+
+
+def test_without_asking_nothing_is_explained(store, bot):
+    body = ask(bot, "请问发票咋开呀").json()
+    assert (body["why"], body["suggestions"][0]["why"]) == (None, None)
+
+
+def test_a_shopper_may_not_ask_why(api, store):
+    response = ask(api, "发票咋开", channel="widget", explain=True)
+    assert response.status_code == 400
+    assert set(error(response)["fields"]) == {"explain"}
+
+
+def test_what_was_typed_with_the_wrong_hanzi_says_what_it_was_read_as(store, bot):
+    why = ask(bot, "怎么开发漂呀", explain=True, limit=3).json()["suggestions"][0]["why"]
+    assert why["rewritten"] == {"text": "怎么开发票呀", "by": "pinyin", "pairs": [{"said": "漂", "meant": "票"}]}
+    assert why["by"][-1] == "pinyin"

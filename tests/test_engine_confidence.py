@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -6,7 +8,7 @@ from hypothesis import strategies as st
 from search.engine.confidence import FEATURES, WRONG_RATES, Confidence, Logistic, features, fit, fit_logistic
 from search.engine.fits import LEXICAL, fit_for, load_fits
 from search.engine.fitting import fit_on
-from search.engine.types import Decision, EntryHit, Reason
+from search.engine.types import Decision, EntryHit, Reason, Wording
 
 
 def hit(entry="a", score=0.9, text="怎么退货", dense=0.9, lexical=0.5):
@@ -36,7 +38,7 @@ def test_an_only_hit_is_not_sure_for_want_of_a_second():
 
 
 def test_thresholds_separate_answer_choose_and_abstain():
-    by_margin = Logistic((0, 10, 0, 0, 0, 0), -1)
+    by_margin = Logistic((0, 10, 0, 0, 0, 0), -1, (0,) * 6)
     confidence = Confidence(by_margin, by_margin, answer_at=((0.05, 0.9),), choose_at=0.5)
     decisions = [confidence.decide("问", [hit(score=0.9), hit("b", 0.9 - gap)])[1] for gap in (0.4, 0.15, 0.0)]
     assert decisions == [Decision.ANSWER, Decision.CHOOSE, Decision.ABSTAIN]
@@ -59,7 +61,7 @@ def test_the_answering_threshold_keeps_the_wrong_rate_that_was_asked_for():
 
 
 def test_a_stricter_rate_is_never_answered_by_a_laxer_threshold():
-    sure = Logistic((0, 0, 0, 0, 0, 0), 5)
+    sure = Logistic((0, 0, 0, 0, 0, 0), 5, (0,) * 6)
     confidence = Confidence(sure, sure, answer_at=((0.05, 0.9), (0.1, 0.8)))
     assert [confidence.threshold(rate) for rate in (0.2, 0.1, 0.07, 0.05)] == [0.8, 0.8, 0.9, 0.9]
     assert confidence.decide("怎么退", [hit(text="怎样退")], wrong_rate=0.01)[1] == Decision.CHOOSE
@@ -94,3 +96,18 @@ def test_features_stand_in_their_documented_order():
     assert dict(zip(FEATURES, row, strict=True)) == pytest.approx(
         {"cosine": 0.9, "margin": 0.1, "spread": 0.2, "lexical": 0.5, "query_covered": 1.0, "passage_covered": 3 / 7}
     )
+
+
+def test_why_lists_what_spoke_for_the_first_hit_and_against_it_the_strongest_first():
+    fit = Logistic((0, 10, 0, -3, 0, 0), 0, (0, 0.1, 0, 0.5, 0, 0))
+    confidence = Confidence(fit, fit, answer_at=((0.05, 0.9),))
+    effects = confidence.explain("怎么退货", [hit(score=0.9, lexical=1.0), hit("b", 0.6)])
+    assert [(one.feature, one.effect) for one in effects[:2]] == [("margin", 2.0), ("lexical", -1.5)]
+    assert confidence.explain("怎么退货", []) == ()
+
+
+def test_what_only_sounds_like_an_editors_words_is_not_verbatim():
+    read = Wording("怎么退货", "pinyin", (("或", "货"),))
+    found = [replace(hit(), wording=read), hit("b", 0.5, text="别的")]
+    assert fit_for(None).decide("怎么退或", found)[2] != Reason.VERBATIM
+    assert fit_for(None).decide("怎么退货", [hit(), hit("b", 0.5, text="别的")])[2] == Reason.VERBATIM

@@ -7,9 +7,8 @@ from hypothesis import strategies as st
 from search.engine.intents import IntentRule, IntentRules
 from search.engine.phrases import Terms, contains, reading, word_inside
 from search.engine.pins import Pin, Pins
-from search.engine.synonyms import REWRITINGS, Group, Synonyms, merge
+from search.engine.synonyms import REWRITINGS, Group, Synonyms
 from search.engine.text import clean
-from search.engine.types import EntryHit
 
 NOW = datetime(2026, 11, 11, 12, tzinfo=UTC)
 WECHAT = Group(("微信", "薇信", "VX"))
@@ -22,10 +21,6 @@ GROUPS = st.lists(
 
 def rewritten(query, *groups, texts=()):
     return [found.text for found in Synonyms(groups, texts).expand(query)]
-
-
-def hit(entry, score, *, dense=0.5, bm25=1.0):
-    return EntryHit(entry, entry, score, dense, 0.5, ("dense",), bm25)
 
 
 @pytest.mark.parametrize(
@@ -119,46 +114,6 @@ def test_no_text_breaks_an_expansion(query, terms):
 def test_a_query_full_of_terms_is_expanded_at_once():
     groups = [Group(tuple(f"{first}{second}" for second in "甲乙丙丁戊己庚辛")) for first in "子丑寅卯辰巳午未申酉"]
     assert len(rewritten("子甲丑甲寅甲卯甲辰甲巳甲午甲未甲申甲酉甲" * 20, *groups)) == REWRITINGS
-
-
-def test_of_two_wordings_the_better_score_of_an_entry_counts():
-    own = ("加VX", [hit("a", 0.6), hit("b", 0.5)])
-    found = merge([own, ("加微信", [hit("b", 0.9), hit("a", 0.4), hit("c", 0.3)])], limit=5)
-    assert [(one.entry, one.score, one.by) for one in found.hits] == [
-        ("b", 0.9, ("dense", "synonym")),
-        ("a", 0.6, ("dense",)),
-        ("c", 0.3, ("dense", "synonym")),
-    ]
-    assert found.asked == "加微信"
-
-
-def test_where_scores_are_equal_the_customers_own_words_win():
-    found = merge([("甲", [hit("a", 0.6)]), ("乙", [hit("b", 0.6), hit("a", 0.6)])], limit=1)
-    assert (found.asked, [one.entry for one in found.hits]) == ("甲", ["a"])
-    assert found.hits[0].by == ("dense",)
-
-
-def test_words_alone_are_compared_by_their_raw_scores():
-    own = ("薇信怎么付", [hit("a", 1.0, dense=0, bm25=2.0)])
-    found = merge([own, ("微信怎么付", [hit("b", 1.0, dense=0, bm25=4.0)])], limit=5)
-    assert [(one.entry, one.score) for one in found.hits] == [("b", 1.0), ("a", 0.5)]
-
-
-def test_merging_nothing_is_nothing():
-    assert merge([("甲", [])], limit=5).hits == ()
-
-
-SCORES = st.floats(0, 1, width=32)
-LISTS = st.lists(st.dictionaries(st.sampled_from("abcde"), SCORES), min_size=1, max_size=4)
-
-
-@given(LISTS, st.integers(1, 5))
-def test_merged_hits_are_each_entrys_best_in_order(lists, limit):
-    hits = [[hit(entry, score) for entry, score in scores.items()] for scores in lists]
-    found = merge([(str(place), some) for place, some in enumerate(hits)], limit=limit).hits
-    best = {entry: max(scores.get(entry, 0) for scores in lists) for scores in lists for entry in scores}
-    assert [one.score for one in found] == sorted(best.values(), reverse=True)[:limit]
-    assert all(best[one.entry] == one.score for one in found)
 
 
 def test_an_exact_pin_reads_past_punctuation_width_and_script():

@@ -15,7 +15,7 @@ from search import benchmarking
 from search.benchmarking import CannotMeasure, Sizes
 from search.engine.encoder import HashEncoder
 
-TINY = Sizes(encodes=3, batches=1, batch=4, passages=(20, 200), searches=3, requests=3, load_s=0.1)
+TINY = Sizes(encodes=3, batches=1, batch=4, passages=(20, 200), searches=3, requests=3, load_s=0.1, phrasings=50)
 ANSWER = {"degraded": False, "release": "1"}
 
 

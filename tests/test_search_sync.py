@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from cms.content import facts_key
 from cms.models import Fact
-from search import encoding, sync
+from search import encoding, snapshots, sync
 from search.answering import Question, suggest
 from search.checking import findings
 from search.engine.encoder import EncoderUnavailable
@@ -200,3 +200,36 @@ def test_a_product_that_is_gone_takes_its_facts_along(shop, live):
     live(Fact.objects.create, shop=shop, product=product, key="size", label="尺寸", value="大")
     live(product.delete)
     assert IndexRecord.objects.get(key=facts_key(shop.pk)).content == {"kind": "facts", "products": {}, "facts": []}
+
+
+def built(shop):
+    sync.sync(shop)
+    return snapshots.build(shop)
+
+
+def test_an_edit_reuses_what_stands_and_finds_what_a_full_build_finds(shop):
+    titles = [
+        "怎么开发票",
+        "什么时候发货",
+        "可以用微信支付吗",
+        "坏了怎么赔",
+        *(f"第{place}件商品多少钱" for place in range(20)),
+    ]
+    entries = [publish(shop, title) for title in titles]
+    before = built(shop)
+    entries[1].title, entries[1].similar = "多久能发货", "几天寄出"
+    entries[1].save_revision().publish()
+    entries[0].unpublish()
+    sync.sync(shop)
+    grown, anew = snapshots.build(shop, before=before), snapshots.build(shop)
+    assert grown.for_shoppers._homophones is before.for_shoppers._homophones
+    for query in ("几天寄出", "怎么开发票", "微信支付", "赔"):
+        found = [one.for_shoppers.reader.rank(query, lambda text: None, limit=5).hits for one in (grown, anew)]
+        assert [hit.entry for hit in found[0]] == [hit.entry for hit in found[1]]
+
+
+def test_vectors_that_come_later_reach_a_snapshot_that_was_built_without_them(shop):
+    publish(shop, "怎么开发票")
+    before = built(shop)
+    sync.touch(shop)
+    assert snapshots.build(shop, before=before).for_shoppers._homophones is not before.for_shoppers._homophones

@@ -67,6 +67,7 @@ class SuggestIn(Strict):
     context = ContextIn(required=False)
     conversation_id = _short(100)
     limit = serializers.IntegerField(min_value=1, max_value=20, default=5)
+    explain = serializers.BooleanField(default=False)
 
     def question(self, channel: str) -> Question:
         """The validated data as what `suggest` takes."""
@@ -80,6 +81,7 @@ class SuggestIn(Strict):
             product_id=context.get("product_id"),
             order=order,
             limit=data["limit"],
+            explain=data["explain"],
         )
 
 
@@ -114,15 +116,58 @@ class FeedbackIn(Strict):
     channel = serializers.ChoiceField([*KeyChannel.choices, ("widget", "widget")], required=False)
 
 
+FOUND_BY = ["dense", "lexical", "synonym", "pinyin", "pin"]
+
+
 class MatchedOut(serializers.Serializer):
     text = serializers.CharField()
-    by = serializers.ListField(child=serializers.ChoiceField(["dense", "lexical", "synonym", "pin"]))
+    by = serializers.ListField(child=serializers.ChoiceField(FOUND_BY))
 
 
 class AnswerOut(serializers.Serializer):
     text = serializers.CharField()
     html = serializers.CharField()
     blocks = serializers.ListField(child=serializers.DictField())
+
+
+class RewrittenPairOut(serializers.Serializer):
+    said = serializers.CharField()
+    meant = serializers.CharField()
+
+
+class RewrittenOut(serializers.Serializer):
+    text = serializers.CharField()
+    by = serializers.ChoiceField(["synonym", "pinyin"])
+    pairs = RewrittenPairOut(many=True)
+
+
+class WhyOut(serializers.Serializer):
+    """Why an entry was found; `highlights` are [start, end) in `phrasing`, in code points."""
+
+    phrasing = serializers.CharField()
+    highlights = serializers.ListField(child=serializers.ListField(child=serializers.IntegerField()))
+    by = serializers.ListField(child=serializers.ChoiceField(FOUND_BY))
+    rewritten = RewrittenOut(allow_null=True)
+    score = serializers.FloatField()
+    cosine = serializers.FloatField()
+    lexical = serializers.FloatField()
+    bm25 = serializers.FloatField()
+
+
+class FeatureOut(serializers.Serializer):
+    """`effect` above 0 spoke for the first entry, below against it, in log odds."""
+
+    feature = serializers.CharField()
+    value = serializers.FloatField()
+    effect = serializers.FloatField()
+
+
+class WhyDecisionOut(serializers.Serializer):
+    """`answers_from`: the probability from which the shop answers by itself at its `wrong_rate`."""
+
+    wrong_rate = serializers.FloatField()
+    answers_from = serializers.FloatField()
+    features = FeatureOut(many=True)
 
 
 class SuggestionOut(serializers.Serializer):
@@ -137,6 +182,7 @@ class SuggestionOut(serializers.Serializer):
     answer = AnswerOut()
     confidence = serializers.FloatField()
     missing = serializers.ListField(child=serializers.CharField())
+    why = WhyOut(required=False, allow_null=True, help_text="with `explain` only")
 
     @extend_schema_field(MatchedOut)
     def get_matched(self, suggestion: Suggestion) -> dict[str, Any]:
@@ -158,6 +204,7 @@ class SuggestOut(serializers.Serializer):
     degraded = serializers.BooleanField()
     query_id = serializers.SerializerMethodField()
     took_ms = serializers.FloatField()
+    why = WhyDecisionOut(required=False, allow_null=True, help_text="with `explain` only")
 
     @extend_schema_field(IntentOut(allow_null=True))
     def get_intent(self, found: Suggestions) -> dict[str, Any] | None:

@@ -5,14 +5,17 @@ from typing import Any
 from django.conf import settings
 from django.db import DatabaseError, connection
 from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.authentication import SessionAuthentication
+from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from cms.models import Channel
 from search import browsing, encoding, querylog
 from search.answering import Question, suggest
 from search.api import serializers as api
@@ -74,6 +77,8 @@ class SuggestView(Endpoint):
 
 
 def _suggested(caller: Caller, question: Question, *, conversation_id: str = "") -> Response:
+    if question.explain and caller.channel == Channel.WIDGET:
+        raise ValidationError({"explain": [_("Only agents and programs with a key may ask why.")]})
     found = suggest(caller.shop, question)
     querylog.record(caller.shop, caller.channel, found, conversation_id=conversation_id)
     context = {"query_id": querylog.public_id(caller.shop, found.query_id)}

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from search.engine.homophones import FOUND_BY as FOUND_BY_SOUND
 from search.engine.text import tokens, words
-from search.engine.types import Decision, EntryHit, Reason
+from search.engine.types import Decision, EntryHit, Reason, Wording
 
 FEATURES = ("cosine", "margin", "spread", "lexical", "query_covered", "passage_covered")
 WRONG_RATES = (0.02, 0.05, 0.10)
@@ -26,13 +27,27 @@ OPTIONS = 4
 
 @dataclass(frozen=True, slots=True)
 class Logistic:
-    """Probability of an event from a row of FEATURES."""
+    """Probability of an event from a row of FEATURES; `centre` is the mean row of what it was fitted on."""
 
     weights: tuple[float, ...]
     bias: float
+    centre: tuple[float, ...]
 
     def of(self, row: NDArray[np.float64]) -> float:
         return float(1.0 / (1.0 + np.exp(-(row @ np.asarray(self.weights) + self.bias))))
+
+    def effects(self, row: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What each feature adds to the log odds, against its mean; shape as `row`."""
+        return np.asarray((row - np.asarray(self.centre)) * np.asarray(self.weights))
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """A feature of a result list: above 0 `effect` speaks for the first hit, below against it (log odds)."""
+
+    feature: str
+    value: float
+    effect: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,18 +73,33 @@ class Confidence:
         self, query: str, hits: Sequence[EntryHit], *, wrong_rate: float = 0.05
     ) -> tuple[float, Decision, Reason]:
         """The probability, 0 to 1, that the first hit answers the query, and what to do about it where at most
-        `wrong_rate` of the answers given may be wrong."""
+        `wrong_rate` of the answers given may be wrong. Judged by the wording that found the first hit."""
         if not hits:
             return 0.0, Decision.ABSTAIN, Reason.NO_MATCH
-        if is_verbatim(query, hits):
+        asked = hits[0].wording or Wording(query)
+        # What only sounds like an editor's words is a guess.
+        if asked.by != FOUND_BY_SOUND and is_verbatim(asked.text, hits):
             return 1.0, Decision.ANSWER, Reason.VERBATIM
-        row = features(query, hits)
+        row = features(asked.text, hits)
         probability = self.first.of(row)
         if probability >= self.threshold(wrong_rate):
             return probability, Decision.ANSWER, Reason.CONFIDENT
         if self.among.of(row) >= self.choose_at:
             return probability, Decision.CHOOSE, Reason.AMBIGUOUS
         return probability, Decision.ABSTAIN, Reason.NO_MATCH
+
+    def explain(self, query: str, hits: Sequence[EntryHit]) -> tuple[Effect, ...]:
+        """What spoke for the first hit and against it, the strongest first; nothing where there is none."""
+        if not hits:
+            return ()
+        row = features((hits[0].wording or Wording(query)).text, hits)
+        found = zip(FEATURES, row, self.first.effects(row), strict=True)
+        return tuple(
+            sorted(
+                (Effect(name, round(float(value), 4), round(float(effect), 3)) for name, value, effect in found),
+                key=lambda one: -abs(one.effect),
+            )
+        )
 
 
 def is_verbatim(query: str, hits: Sequence[EntryHit]) -> bool:
@@ -119,7 +149,11 @@ def fit_logistic(rows: NDArray[np.float64], event: NDArray[np.bool_]) -> Logisti
         if float(np.abs(step).max()) < 1e-9:
             break
     plain = weights[:-1] / scale
-    return Logistic(tuple(round(float(value), 4) for value in plain), round(float(weights[-1] - centre @ plain), 4))
+    return Logistic(
+        tuple(round(float(value), 4) for value in plain),
+        round(float(weights[-1] - centre @ plain), 4),
+        tuple(round(float(value), 4) for value in centre),
+    )
 
 
 def _lowest(chance: NDArray[np.float64], right: NDArray[np.bool_], wrong_rate: float) -> float:

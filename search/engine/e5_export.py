@@ -37,6 +37,7 @@ from search.engine.onnx_encoder import (
     check_folder,
     file_entry,
 )
+from search.engine.tuning.delta import load_factors, tuned
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -92,7 +93,7 @@ def build_reference(*, threads: int = 1) -> SentenceTransformer:
     from sentence_transformers.sentence_transformer.modules import Normalize, Pooling, Transformer
 
     torch.set_num_threads(threads)
-    weights = load_weights()
+    weights = tuned(load_weights(), load_factors())
     with tempfile.TemporaryDirectory() as folder:
         _save_for_transformers(weights, folder)
         transformer = Transformer(folder, max_seq_length=MAX_TOKENS)
@@ -127,7 +128,7 @@ def _build_aside(folder: Path, progress: Progress) -> None:
 
 def _write_model(staged: Path, progress: Progress) -> None:
     progress("read the weights", 0.0)
-    weights = load_weights()
+    weights = tuned(load_weights(), load_factors())
     progress("write the tokenizer", 0.2)
     tokenizer = build_tokenizer(weights.pieces, max_tokens=MAX_TOKENS)
     _write(staged / TOKENIZER, tokenizer.to_str().encode())

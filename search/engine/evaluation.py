@@ -49,3 +49,26 @@ def coverage(scores: Sequence[float], right: Sequence[bool], *, answerable: int,
     ends = np.append(ranked[1:] < ranked[:-1], True)
     kept = np.flatnonzero(ends & (shares >= precision))
     return float(hits[kept[-1]]) / (answerable or 1) if len(kept) else 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Bin:
+    """Queries whose probability lay in [low, high): how many, what was promised on average, what was right."""
+
+    low: float
+    high: float
+    queries: int
+    promised: float
+    right: float
+
+
+def reliability(probabilities: Sequence[float], right: Sequence[bool], *, bins: int = 10) -> list[Bin]:
+    """The reliability table (DeGroot & Fienberg 1983): promise beside truth, in bins of equal width, empty ones left
+    out; 1.0 belongs to the last one."""
+    places = np.minimum((np.asarray(probabilities) * bins).astype(int), bins - 1)
+    table = []
+    for place in np.unique(places):
+        inside = places == place
+        promised, true = np.asarray(probabilities)[inside].mean(), np.asarray(right)[inside].mean()
+        table.append(Bin(place / bins, (place + 1) / bins, int(inside.sum()), float(promised), float(true)))
+    return table

@@ -15,19 +15,21 @@ LEXICAL = "lexical"
 @cache
 def load_fits() -> dict[str, Confidence]:
     rows = json.loads(FITS.read_text(encoding="utf-8"))
-    return {
-        recipe: Confidence(
-            _logistic(row["first"]),
-            _logistic(row["among"]),
-            tuple((rate, probability) for rate, probability in row["answer_at"]),
-            row["choose_at"],
-        )
-        for recipe, row in rows.items()
-    }
+    return {recipe: confidence_of(row) for recipe, row in rows.items()}
+
+
+def confidence_of(row: dict[str, Any]) -> Confidence:
+    """A fit from what `dataclasses.asdict` made of it."""
+    return Confidence(
+        _logistic(row["first"]),
+        _logistic(row["among"]),
+        tuple((rate, probability) for rate, probability in row["answer_at"]),
+        row["choose_at"],
+    )
 
 
 def _logistic(row: dict[str, Any]) -> Logistic:
-    return Logistic(tuple(row["weights"]), row["bias"])
+    return Logistic(tuple(row["weights"]), row["bias"], tuple(row["centre"]))
 
 
 def fit_for(recipe: str | None) -> Confidence:

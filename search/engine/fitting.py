@@ -25,9 +25,9 @@ Asked = tuple[str, Collection[str], list[EntryHit]]
 def held_out(passages: Sequence[Passage], vectors: Vectors | None) -> Iterator[Asked]:
     """Every phrasing but the first of its entry, which is its title, asked of the rest. Row i of `vectors` belongs to
     passage i; None: lexical."""
-    similar = _similar(passages)
+    held = similar(passages)
     for fold in range(FOLDS):
-        asked = similar[fold::FOLDS]
+        asked = held[fold::FOLDS]
         kept = sorted(set(range(len(passages))) - set(asked))
         retriever = Retriever([passages[item] for item in kept], vectors[kept] if vectors is not None else None)
         for item in asked:
@@ -39,7 +39,8 @@ def held_out(passages: Sequence[Passage], vectors: Vectors | None) -> Iterator[A
             )
 
 
-def _similar(passages: Sequence[Passage]) -> list[int]:
+def similar(passages: Sequence[Passage]) -> list[int]:
+    """The items that can be held out: phrasings for an entry that has had one before."""
     seen: set[str] = set()
     found = []
     for item, passage in enumerate(passages):

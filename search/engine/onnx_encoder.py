@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from search.engine.e5_weights import SOURCE_SHA256
+from search.engine.tuning.delta import fingerprint
 
 MANIFEST, MODEL, TOKENIZER = "manifest.json", "model.onnx", "tokenizer.json"
 
@@ -32,7 +33,10 @@ _CPUINFO = Path("/proc/cpuinfo")
 # Raise it with every change of the graph or the tokenizer that changes a vector.
 GRAPH_VERSION = 1
 
-RECIPE = f"multilingual-e5-small;weights={SOURCE_SHA256[:16]};int8-v{GRAPH_VERSION};prompt={PROMPT};tokens={MAX_TOKENS}"
+RECIPE = (
+    f"multilingual-e5-small;weights={SOURCE_SHA256[:16]};tuned={fingerprint()};int8-v{GRAPH_VERSION};"
+    f"prompt={PROMPT};tokens={MAX_TOKENS}"
+)
 
 
 class BuiltModelError(RuntimeError):

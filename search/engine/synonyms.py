@@ -5,13 +5,12 @@ One pass over the query and no chains: what was put in is never replaced again, 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
 
 from search.engine.phrases import Terms, reading, word_inside
 from search.engine.text import clean, has_words
-from search.engine.types import EntryHit
 
 REWRITINGS = 3
 """A query is asked at most so many times more; each costs one encoding where it is new."""
@@ -123,29 +122,3 @@ def _rewritten(text: str, places: Sequence[tuple[int, str]], meant: Mapping[str,
         # A word put next to another one would become part of it.
         joined += f" {part}" if joined and part and len(joined) in word_inside(joined + part) else part
     return clean(joined)
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """Entries, best first; `asked` is the wording that found the first one, the customer's own or a rewriting."""
-
-    asked: str
-    hits: tuple[EntryHit, ...]
-
-
-def merge(lists: Sequence[tuple[str, Sequence[EntryHit]]], *, limit: int) -> Merged:
-    """(wording, its hits), the customer's own first: of each entry the best hit. Own words win where scores are equal.
-
-    Scores of words alone are shares of the best in their own list, so there the raw ones are compared.
-    """
-    lexical_only = all(hit.dense == 0 for _asked, hits in lists for hit in hits)
-    top = max((hit.bm25 for _asked, hits in lists for hit in hits), default=0.0)
-    best: dict[str, tuple[EntryHit, str]] = {}
-    for place, (asked, hits) in enumerate(lists):
-        for hit in hits:
-            if lexical_only and top > 0:
-                hit = replace(hit, score=hit.bm25 / top, lexical=hit.bm25 / top)
-            if hit.entry not in best or hit.score > best[hit.entry][0].score:
-                best[hit.entry] = (replace(hit, by=(*hit.by, FOUND_BY)) if place else hit, asked)
-    ranked = sorted(best.values(), key=lambda found: -found[0].score)[:limit]
-    return Merged(ranked[0][1] if ranked else lists[0][0], tuple(hit for hit, _asked in ranked))

@@ -20,8 +20,19 @@ class Passage:
 
 
 @dataclass(frozen=True, slots=True)
+class Wording:
+    """A query as it was searched. `by` None: the customer's own words; else what rewrote them, and `pairs` of
+    (said, meant)."""
+
+    text: str
+    by: str | None = None
+    pairs: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class EntryHit:
-    """An entry with its best passage. `dense` is a cosine, `lexical` is `bm25` over the query's best, 0 to 1."""
+    """An entry with its best passage. `dense` is a cosine, `lexical` is `bm25` over the query's best, 0 to 1; `score`
+    is fused, and pooled over the entry's passages. `wording` is what found it, None for the query itself."""
 
     entry: str
     text: str
@@ -30,6 +41,7 @@ class EntryHit:
     lexical: float
     by: tuple[str, ...]
     bm25: float = 0.0
+    wording: Wording | None = None
 
 
 class Decision(StrEnum):

@@ -10,8 +10,12 @@ from django.core.management.base import BaseCommand
 from django.db import connection
 from django.db.migrations.executor import MigrationExecutor
 
+from cms.models import Shop
+from search import encoding
+from search.checking import findings
 from search.engine.e5_export import is_intact
 from search.engine.encoder import BUILT_MODEL
+from search.models import ShopLesson
 
 
 class Command(BaseCommand):
@@ -29,14 +33,29 @@ class Command(BaseCommand):
         if static_is_stale():
             self.stdout.write("Collecting static files …")
             call_command("collectstatic", verbosity=0, interactive=False)
+        if index_is_stale():
+            call_command("rebuild_index", stdout=self.stdout)
         if options["demo"]:
             call_command("load_demo", stdout=self.stdout)
+            if not has_learnt():
+                call_command("learn_shop", stdout=self.stdout)
             self.stdout.write(_addresses(settings.WAGTAILADMIN_BASE_URL))
 
 
 def encoder_is_ready() -> bool:
     """Whether the built encoder is there, unbroken; one of another name is loaded and checked by prepare_encoder."""
     return settings.KB_ENCODER == BUILT_MODEL and is_intact(settings.KB_MODELS_DIR / BUILT_MODEL)
+
+
+def index_is_stale() -> bool:
+    """Whether a shop's index lacks something: after a new version the encoder can be another one, for example."""
+    return any(not findings(shop).healthy for shop in Shop.objects.all())
+
+
+def has_learnt() -> bool:
+    """Whether every shop has a lesson from the encoder that there is now."""
+    taught = ShopLesson.objects.filter(recipe=encoding.encoder().recipe)
+    return not Shop.objects.exclude(pk__in=taught.values("shop")).exists()
 
 
 def has_migrations_to_run() -> bool:

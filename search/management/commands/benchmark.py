@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
 from search import benchmarking
+from search.benchmarking_completion import measure_completion
 from search.engine.e5_weights import WeightsError
 from search.engine.encoder import EncoderUnavailable
 from search.engine.onnx_encoder import BuiltModelError
@@ -35,6 +36,7 @@ class Command(BaseCommand):
 
         try:
             report = benchmarking.measure(sizes, watch, http=not options["skip_http"], url=options["url"])
+            report["completion"] = measure_completion(sizes.phrasings, sizes.searches, watch)
         except (benchmarking.CannotMeasure, EncoderUnavailable, BuiltModelError, WeightsError) as exc:
             raise CommandError(str(exc)) from exc
         self.stdout.write(json.dumps(report, ensure_ascii=False) if quiet else _table(report))
@@ -49,6 +51,8 @@ def _table(report: dict[str, Any]) -> str:
         f"retrieval without the encoder, made-up vectors of {encoder['dimension']}, beside numpy (dense only)",
     ]
     lines += _retrieval(report["retrieval"])
+    lines += ["", "type-ahead, a key stroke, beside a scan for the characters"]
+    lines += _completion(report["completion"])
     if report["http"]:
         lines += ["", f"/suggest over HTTP, shop {report['http']['shop']}"]
         lines += _http(report["http"])
@@ -72,6 +76,11 @@ def _retrieval(rows: list[dict[str, Any]]) -> list[str]:
     )
     head = _row("passages", "p50 ms", "p95 ms", "recall@10", "update ms", "build s", "numpy p50", "ratio")
     return [head, *(_row(*line) for line in cells)]
+
+
+def _completion(row: dict[str, Any]) -> list[str]:
+    head = _row("phrasings", "p50 ms", "p95 ms", "build s", "scan p50", "ratio")
+    return [head, _row(row["phrasings"], *_figures(row), row["build_s"], row["peer"]["p50_ms"], row["ratio"])]
 
 
 def _http(row: dict[str, Any]) -> list[str]:

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from search import encoding, evaluation
 from search.engine.encoder import EncoderUnavailable
-from search.engine.fits import fit_for
+from search.engine.learning import Lesson
 
 
 class Command(BaseCommand):
@@ -43,12 +43,12 @@ def measure(corpus: Path, queries: Path, drawn: dict[str, Any], *, quiet: bool) 
     passages, asked = evaluation.read_corpus(corpus), evaluation.read_queries(queries)
     encoder = encoding.encoder()
     with tqdm(total=len(passages), desc="encode", unit="passage", disable=quiet, leave=False) as bar:
-        retriever = evaluation.build_retriever(passages, encoder, bar.update)
-    total = len(asked) * len(evaluation.SYSTEMS)
+        subject = evaluation.build_subject(passages, encoder, bar.update)
+    total = len(asked) * len(subject.systems)
     with tqdm(total=total, desc="search", unit="query", disable=quiet, leave=False) as bar:
-        found, reports = evaluation.find(retriever, asked, encoder, bar.update)
+        found, reports = evaluation.find(subject, asked, encoder, bar.update)
     left, rest = evaluation.without_answers(asked, found, **drawn)
-    decision = asdict(evaluation.decide(left, rest, fit_for(encoder.recipe)))
+    decision = asdict(evaluation.decide(left, rest, subject.confidence))
     return {
         "recipe": encoder.recipe,
         "passages": len(passages),
@@ -56,8 +56,17 @@ def measure(corpus: Path, queries: Path, drawn: dict[str, Any], *, quiet: bool) 
         "systems": {name: report.as_dict() for name, report in reports.items()},
         "coverage": decision.pop("coverage"),
         "asked_and_got": decision.pop("asked_and_got"),
+        "reliability": decision.pop("reliability"),
+        "learnt": _learnt(subject.lesson),
         "decision": decision,
     }
+
+
+def _learnt(lesson: Lesson) -> dict[str, Any] | None:
+    """How the corpus's own similar questions were answered while they were held out; None where they are too few."""
+    if lesson.trial is None:
+        return None
+    return {**asdict(lesson.trial), "adapter_taken": lesson.adapter is not None, "seconds": round(lesson.seconds, 1)}
 
 
 def _table(report: dict[str, Any]) -> str:
@@ -82,4 +91,16 @@ def _decision_lines(report: dict[str, Any]) -> list[str]:
     for name, row in coverage.items():
         lines.append(f"{name:9}" + "".join(f"{share:8.3f}" for share in row.values()))
     got = ", ".join(f"{float(rate):.0%} -> {wrong:.1%}" for rate, wrong in report["asked_and_got"].items())
-    return [*lines, "", f"wrong answers asked for -> got: {got}"]
+    lines += ["", f"wrong answers asked for -> got: {got}", "", "  promised  queries    said   right"]
+    for row in report["reliability"]:
+        span = f"{row['low']:.1f}-{row['high']:.1f}"
+        lines.append(f"{span:>10}{row['queries']:9}{row['promised']:8.2f}{row['right']:8.2f}")
+    return lines + _learnt_lines(report["learnt"])
+
+
+def _learnt_lines(learnt: dict[str, Any] | None) -> list[str]:
+    if learnt is None:
+        return []
+    without, adapted = learnt["without"], learnt["adapted"]
+    taken = "taken" if learnt["adapter_taken"] else "not taken"
+    return ["", f"adapter {taken}: {learnt['asked']} held-out phrasings, R@1 {without:.3f} without, {adapted:.3f} with"]
