@@ -179,7 +179,7 @@ def test_the_report_is_json_of_the_agreed_shape_and_a_table(shop, monkeypatch):
         report = json.loads(out.getvalue())
         table = StringIO()
         call_command("benchmark", "--quick", "--url", url, stdout=table)
-    assert list(report) == ["machine", "encoder", "retrieval", "http"]
+    assert list(report) == ["machine", "encoder", "retrieval", "http", "completion"]
     assert set(report["machine"]) == {"cpu", "cores"}
     assert [row["passages"] for row in report["retrieval"]] == [20, 200]
     assert {"new", "known", "above_encoder_ms"} < set(report["http"])

@@ -34,8 +34,8 @@ class Trial:
 
     @property
     def convincing(self) -> bool:
-        """More wins than losses, by more than one standard deviation of a coin (a sign test)."""
-        return self.wins - self.losses > math.sqrt(self.wins + self.losses)
+        """More wins than losses, by two standard deviations of a coin: a sign test at one in forty."""
+        return self.wins - self.losses > 2 * math.sqrt(self.wins + self.losses)
 
 
 @dataclass(frozen=True, slots=True)
