@@ -182,6 +182,7 @@ def _vector(audience: Audience, query: str) -> NDArray[np.float32] | None:
 
 
 def _answers(asked: _Asked, hits: Sequence[EntryHit], confidence: float) -> list[Suggestion]:
+    """Of the hits that have an answer for this reader the first ones, as many as may be shown."""
     audience, question = asked.audience, asked.question
     locale = question.reader_locale
     keys = {hit.entry: audience.entry_of(hit.entry, locale) for hit in hits}
@@ -189,7 +190,8 @@ def _answers(asked: _Asked, hits: Sequence[EntryHit], confidence: float) -> list
     live = live_keys(keys.values())
     values = asked.snapshot.values(product=question.product_id, locale=locale, day=timezone.localdate())
     values |= {f"order.{name}": value for name, value in question.order.items() if value}
-    found = []
+    most = question.limit if question.channel == Channel.AGENT else min(OPTIONS, question.limit)
+    found: list[Suggestion] = []
     for hit, chance in zip(hits, _chances(hits, confidence), strict=True):
         key = keys[hit.entry]
         content = audience.entries[key]
@@ -198,6 +200,8 @@ def _answers(asked: _Asked, hits: Sequence[EntryHit], confidence: float) -> list
             answer, missing = chosen
             why = why_entry(question.query, hit) if question.explain else None
             found.append(Suggestion(key, hit.entry, content, hit.text, hit.by, answer, missing, round(chance, 4), why))
+        if len(found) == most:
+            break
     return found
 
 

@@ -6,6 +6,9 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from search import encoding
+from search.answering import Question, suggest
+from search.api.answers import as_json
+from search.api.serializers import SuggestOut
 from search.engine.encoder import EncoderUnavailable
 from search.models import KeyChannel, QueryRecord, ShopAPIKey
 from search.sync import sync
@@ -302,3 +305,11 @@ def test_what_was_typed_with_the_wrong_hanzi_says_what_it_was_read_as(store, bot
     why = ask(bot, "怎么开发漂呀", explain=True, limit=3).json()["suggestions"][0]["why"]
     assert why["rewritten"] == {"text": "怎么开发票呀", "by": "pinyin", "pairs": [{"said": "漂", "meant": "票"}]}
     assert why["by"][-1] == "pinyin"
+
+
+@pytest.mark.parametrize("query", ["请问发票咋开呀", "你们太差了", "明天天气预报"])
+@pytest.mark.parametrize("explain", [True, False])
+def test_the_answer_is_what_the_schema_describes(store, query, explain):
+    found = suggest(store, Question(query, "agent", explain=explain))
+    said = json.loads(json.dumps(as_json(found, query_id="q")))
+    assert said == json.loads(json.dumps(SuggestOut(found, context={"query_id": "q"}).data))

@@ -19,6 +19,7 @@ from cms.models import Channel
 from search import browsing, encoding, querylog
 from search.answering import Question, suggest
 from search.api import serializers as api
+from search.api.answers import as_json
 from search.api.callers import Caller, CallerThrottle, KeyAuthentication, identify
 from search.api.errors import TooLarge
 from search.engine.encoder import EncoderUnavailable
@@ -81,8 +82,7 @@ def _suggested(caller: Caller, question: Question, *, conversation_id: str = "")
         raise ValidationError({"explain": [_("Only agents and programs with a key may ask why.")]})
     found = suggest(caller.shop, question)
     querylog.record(caller.shop, caller.channel, found, conversation_id=conversation_id)
-    context = {"query_id": querylog.public_id(caller.shop, found.query_id)}
-    return Response(api.SuggestOut(found, context=context).data)
+    return Response(as_json(found, query_id=querylog.public_id(caller.shop, found.query_id)))
 
 
 class CompleteView(Endpoint):
