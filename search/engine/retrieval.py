@@ -16,7 +16,7 @@ from search.engine.vectors import VectorIndex
 
 POOL = 100
 """Passages taken from each side before fusion: wide enough that an entry with many phrasings does not fill it."""
-CONTENDERS = 24
+CONTENDERS = 8
 """Entries whose phrasings are all scored, beside those asked for: what is far behind by its best phrasing stays so."""
 MOST_CHANGES = (0.2, 8_000)
 """From this share of the built passages, or from so many, changes make statistics wrong or searches slow."""
