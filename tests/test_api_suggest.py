@@ -1,5 +1,6 @@
 import json
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from django.utils import timezone
@@ -8,7 +9,7 @@ from rest_framework.test import APIClient
 from search import encoding
 from search.answering import Question, suggest
 from search.api.answers import as_json
-from search.api.serializers import SuggestOut
+from search.api.serializers import FOUND_BY, SuggestOut
 from search.engine.encoder import EncoderUnavailable
 from search.models import KeyChannel, QueryRecord, ShopAPIKey
 from search.sync import sync
@@ -313,3 +314,8 @@ def test_the_answer_is_what_the_schema_describes(store, query, explain):
     found = suggest(store, Question(query, "agent", explain=explain))
     said = json.loads(json.dumps(as_json(found, query_id="q")))
     assert said == json.loads(json.dumps(SuggestOut(found, context={"query_id": "q"}).data))
+
+
+def test_the_desk_has_a_word_for_everything_that_finds_an_entry():
+    script = (Path(__file__).parent.parent / "search/static/search/desk.js").read_text(encoding="utf-8")
+    assert all(script.count(f" {name}: ") >= 2 for name in FOUND_BY)

@@ -108,3 +108,14 @@ def test_merged_hits_are_each_entrys_best_in_order(lists, limit):
     best = {entry: max(scores.get(entry, 0) for scores in lists) for scores in lists for entry in scores}
     assert [one.score for one in found] == sorted(best.values(), reverse=True)[:limit]
     assert all(best[one.entry] == one.score for one in found)
+
+
+SAYINGS = Homophones([passage.text for passage in PASSAGES])
+
+
+@given(st.text(max_size=40))
+def test_any_text_is_ranked_with_finite_scores_and_each_entry_once(query):
+    read, encode = reader(homophones=SAYINGS, synonyms=Synonyms([Group(("微信", "绿泡泡"))]))
+    hits = read.rank(query, encode, limit=5).hits
+    assert all(np.isfinite(hit.score) for hit in hits)
+    assert len({hit.entry for hit in hits}) == len(hits)

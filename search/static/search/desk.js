@@ -20,7 +20,7 @@
   const LANGUAGES = {
     zh: {
       locale: "zh-hans", faq: "问答", script: "话术", anyProduct: "不限商品",
-      confidence: "把握", matched: "命中", quote: (text) => `「${text}」`, dense: "语义", lexical: "字词", synonym: "同义词", pin: "置顶",
+      confidence: "把握", matched: "命中", quote: (text) => `「${text}」`, dense: "语义", lexical: "字词", synonym: "同义词", pinyin: "拼音", pin: "置顶",
       answer: "有把握的回复", choose: "可能是其中之一，请核对", abstain: "没有把握的回复。最接近的在下面，请核对后再用",
       nothing: "没有找到相近的内容，换个说法试试", noWords: "请输入文字", urgent: "紧急", degraded: "语义检索暂不可用，当前只按字词匹配",
       copy: "复制", copied: "已复制", copyFailed: "浏览器不让复制，请手动选中文字", fill: (names) => `请先填写：${names}`,
@@ -31,7 +31,7 @@
     },
     en: {
       locale: "en", faq: "FAQ", script: "Script", anyProduct: "Any product",
-      confidence: "Confidence", matched: "Matched", quote: (text) => `“${text}” by `, dense: "meaning", lexical: "words", synonym: "synonym", pin: "pin",
+      confidence: "Confidence", matched: "Matched", quote: (text) => `“${text}” by `, dense: "meaning", lexical: "words", synonym: "synonym", pinyin: "sound", pin: "pin",
       answer: "A sure match", choose: "Likely one of these, please check", abstain: "Nothing fits surely. The nearest are below: check before use",
       nothing: "Nothing comes near. Try other words", noWords: "Type some words", urgent: "Urgent", degraded: "Search by meaning is unavailable; matching by words only",
       copy: "Copy", copied: "Copied", copyFailed: "The browser refused to copy: select the text by hand", fill: (names) => `Fill in first: ${names}`,
