@@ -26,7 +26,7 @@ def as_json(found: Suggestions, *, query_id: str) -> dict[str, Any]:
 
 def _suggestion(one: Suggestion) -> dict[str, Any]:
     content = one.content
-    scripts = {name: content[name] for name in ("scene", "emotion") if name in content}
+    scripts: dict[str, Any] = {name: content[name] for name in ("scene", "emotion") if name in content}
     return {
         "id": one.id,
         "kind": content["kind"],
