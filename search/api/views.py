@@ -9,7 +9,6 @@ from django.utils.translation import gettext as _
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import exceptions, status
 from rest_framework.authentication import SessionAuthentication
-from rest_framework.exceptions import ValidationError
 from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -79,7 +78,7 @@ class SuggestView(Endpoint):
 
 def _suggested(caller: Caller, question: Question, *, conversation_id: str = "") -> Response:
     if question.explain and caller.channel == Channel.WIDGET:
-        raise ValidationError({"explain": [_("Only agents and programs with a key may ask why.")]})
+        raise exceptions.ValidationError({"explain": [_("Only agents and programs with a key may ask why.")]})
     found = suggest(caller.shop, question)
     querylog.record(caller.shop, caller.channel, found, conversation_id=conversation_id)
     return Response(as_json(found, query_id=querylog.public_id(caller.shop, found.query_id)))

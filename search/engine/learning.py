@@ -18,7 +18,7 @@ FOLDS = 4
 ENOUGH = 200
 """Similar questions that a shop needs before it learns from them: with fewer a gain cannot be told from luck."""
 UNANSWERABLE = 0.3
-"""The share of questions that are asked with their entry taken away: about so many have no answer in real traffic."""
+"""The share of questions that are asked with their entry taken away: what `evaluate` is judged with."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,8 +16,8 @@ class Command(BaseCommand):
     requires_migrations_checks = False
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--steps", type=int, default=None)
-        parser.add_argument("--threads", type=int, default=2)
+        parser.add_argument("--steps", type=int, default=None, help="fewer, to try it; what ships took the default")
+        parser.add_argument("--threads", type=int, default=2, help="no more than there are idle cores")
 
     def handle(self, *args: Any, **options: Any) -> None:
         import torch
