@@ -7,12 +7,14 @@ among those passages. So a word is never taken for another: 景点 does not beco
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from copy import copy
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from math import log2
 
+from search.engine.lexical import read
 from search.engine.sounds import near, sounds
 from search.engine.text import clean
 from search.engine.vocabulary import Vocabulary, vocabulary
@@ -67,21 +69,68 @@ class _Change:
     meant: str
 
 
+_NO_LANGUAGE = Vocabulary(frozenset(), {})
+
+
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """How often pairs of Hanzi and single ones stand in runs of them; `total`: all of those, and one more a run."""
+
+    pairs: dict[str, int]
+    chars: dict[str, int]
+    total: int
+
+    @classmethod
+    def of(cls, texts: Iterable[str]) -> "_Written":
+        runs = "".join(f"{run}\n" for text in texts for run in _RUN.findall(read(text).text))
+        # One pass over one long string: a loop over the passages would take several times as long.
+        pairs, chars = Counter(map("".join, pairwise(runs))), Counter(runs)
+        del chars["\n"]
+        return cls({pair: often for pair, often in pairs.items() if "\n" not in pair}, chars, len(runs))
+
+
+def _changed(counts: Mapping[str, int], less: Mapping[str, int], more: Mapping[str, int]) -> dict[str, int]:
+    """Of what is no longer written nothing is left."""
+    changed = {**counts}
+    for said, often in more.items():
+        changed[said] = changed.get(said, 0) + often
+    for said, often in less.items():
+        changed[said] -= often
+        if not changed[said]:
+            del changed[said]
+    return changed
+
+
 class Homophones:
-    """Built once from the shop's passages. Safe to use from several threads."""
+    """Immutable, built from the shop's passages; `updated` gives another one. Safe to use from several threads."""
 
     def __init__(self, texts: Iterable[str], language: Callable[[], Vocabulary] = vocabulary) -> None:
-        runs = "\n".join(run for text in texts for run in _RUN.findall(clean(text)))
-        # One pass over one long string: a loop over the passages would take several times as long.
-        pairs = Counter(map("".join, pairwise(runs)))
-        self._often = {pair: often for pair, often in pairs.items() if "\n" not in pair}
-        self._chars = Counter(runs)
-        self._total = len(runs) + 1
-        self._language = language() if self._often else Vocabulary(frozenset(), {})
+        written = _Written.of(texts)
+        self._often, self._chars, self._total = written.pairs, written.chars, written.total
+        self._load_language = language
+        self._language = language() if self._often else _NO_LANGUAGE
         self._by_sound: dict[str, list[str]] = {}
         for pair in self._often:
             for key in _keys(pair):
                 self._by_sound.setdefault(key, []).append(pair)
+
+    def updated(self, *, remove: Iterable[str] = (), add: Iterable[str] = ()) -> "Homophones":
+        """Without the texts `remove`, each as often as it is named and all among those that it was built from, and with
+        those of `add`. Answers as if built from what is left; costs what has changed, and a copy of the counts."""
+        gone, came = _Written.of(remove), _Written.of(add)
+        new = copy(self)
+        new._often = _changed(self._often, gone.pairs, came.pairs)
+        new._chars = _changed(self._chars, gone.chars, came.chars)
+        new._total = self._total - gone.total + came.total
+        new._by_sound = self._by_sound.copy()
+        for pair in gone.pairs.keys() - new._often.keys():
+            for key in _keys(pair):
+                new._by_sound[key] = [other for other in new._by_sound[key] if other != pair]
+        for pair in came.pairs.keys() - self._often.keys():
+            for key in _keys(pair):
+                new._by_sound[key] = [*new._by_sound.get(key, ()), pair]
+        new._language = self._load_language() if new._often else _NO_LANGUAGE
+        return new
 
     def corrections(self, query: str) -> tuple[Correction, ...]:
         """The query as the shop would write it; none where nothing is to correct. At most one as yet."""
@@ -131,7 +180,7 @@ class Homophones:
 
     def _share(self, char: str) -> float:
         at_large = max(self._language.shares.get(char, 0.0), _RARE)
-        return (self._chars[char] + _AT_LARGE * at_large) / (self._total + _AT_LARGE)
+        return (self._chars.get(char, 0) + _AT_LARGE * at_large) / (self._total + _AT_LARGE)
 
 
 def _cost(said: str, meant: str) -> float:

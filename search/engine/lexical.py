@@ -1,20 +1,51 @@
 """BM25 (the variant of Lucene) from an inverted index in numpy: a query reads the postings of its own tokens, no more.
 
 bm25s (Lù 2024, arXiv:2407.03618), which a test compares with, gives the same scores, but can only be built as a whole.
-Here a few thousand postings are added aside with the statistics of the last build: an edit moves no other score.
+Here a few thousand postings are added aside. What a passage scores is a function of the passages that are there, bit
+for bit: how many hold a token is counted exactly and weighed when it is asked for, and what a token gives a passage
+depends on that passage alone.
 """
 
+import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
+from functools import lru_cache
+from math import log
+from sys import intern
 
 import numpy as np
 from numpy.typing import NDArray
 
+from search.engine.text import clean, tokens
+
 K1, B = 1.2, 0.75
+AVERAGE_LENGTH = 15.66
+"""Tokens of a phrasing, by which long ones count less: the mean of the 18 410 in `tuning/phrasings`. The corpus's own
+mean would move every score with every edit."""
 Items = NDArray[np.int64]
 """Numbers of passages: their place in the order in which they were added."""
+
+_HAN = re.compile(r"[\u3400-\u4dbf\u4e00-\u9fff\U00020000-\U0003ffff]")
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A phrasing as it is cleaned and counted; `han`: whether there are Hanzi in it."""
+
+    text: str
+    tokens: tuple[str, ...]
+    han: bool
+
+
+@lru_cache(maxsize=65_536)
+def read(phrasing: str) -> Reading:
+    """Remembered, as a phrasing is read for words and for sounds, for agents and for shoppers, and again at a rebuild:
+    reading is most of what a build costs."""
+    text = clean(phrasing)
+    # The same few thousand tokens stand in all of them.
+    return Reading(text, tuple(map(intern, tokens(phrasing))), bool(_HAN.search(text)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +63,8 @@ class Matches:
         return self.scores[items]
 
     def top(self, limit: int) -> Items:
-        """The items with the highest scores above 0, in no order; fewer where fewer share a token. `limit`: 1 or more.
+        """The `limit` items with the highest scores above 0 and those that score as the last of them, in no order;
+        fewer where fewer share a token. `limit`: 1 or more.
 
         With `limit` or more blocks, at least so many scores reach the limit-th highest maximum of a block, so that the
         best lie there: two plain passes cost a quarter of a partition of everything.
@@ -45,7 +77,8 @@ class Matches:
             floor = np.partition(highest, blocks - limit)[blocks - limit]
         found = np.flatnonzero(self.scores >= floor if floor > 0 else self.scores)
         if len(found) > limit:
-            found = found[np.argpartition(self.scores[found], len(found) - limit)[len(found) - limit :]]
+            scores = self.scores[found]
+            found = found[scores >= np.partition(scores, len(found) - limit)[len(found) - limit]]
         return found
 
 
@@ -54,15 +87,23 @@ _BLOCK = 64
 
 @dataclass(frozen=True, slots=True)
 class _Postings:
-    """`items` that hold token t, and what it gives each of them: at `starts[t]` to `starts[t + 1]`."""
+    """`items` that hold token t, and what it gives each of them, unweighted: at `starts[t]` to `starts[t + 1]`."""
 
     starts: NDArray[np.int64]
     items: Items
     impacts: NDArray[np.float32]
 
-    def add(self, token: int, times: int, scores: NDArray[np.float32]) -> None:
+    @classmethod
+    def of(cls, texts: "_Texts", known: int) -> "_Postings":
+        """`known`: how many tokens have a number."""
+        token, text, times = texts.counted()
+        norm = K1 * (1 - B + B * texts.lengths[text] / AVERAGE_LENGTH)
+        starts = np.concatenate([[0], np.cumsum(np.bincount(token, minlength=known))])
+        return cls(starts, text, (times / (norm + times)).astype(np.float32))
+
+    def add(self, token: int, weight: np.float32, scores: NDArray[np.float32]) -> None:
         here = slice(self.starts[token], self.starts[token + 1])
-        np.add.at(scores, self.items[here], self.impacts[here] * times if times > 1 else self.impacts[here])
+        np.add.at(scores, self.items[here], self.impacts[here] * weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +125,15 @@ class _Texts:
         )
         return pairs // count, pairs % count, times
 
-    def postings(self, idf: NDArray[np.float64], average: float) -> _Postings:
-        """`idf`: shape (tokens known,); `average`: tokens a text."""
-        token, text, times = self.counted()
-        norm = K1 * (1 - B + B * self.lengths[text] / average)
-        starts = np.searchsorted(token, np.arange(len(idf) + 1))
-        return _Postings(starts, text, (idf[token] * times / (norm + times)).astype(np.float32))
+    def of(self, items: Items) -> "_Texts":
+        lengths = self.lengths[items]
+        ends = np.cumsum(self.lengths)[items]
+        chosen = [self.tokens[end - length : end] for end, length in zip(ends, lengths, strict=True)]
+        return _Texts(np.concatenate([self.tokens[:0], *chosen]), lengths)
+
+    def holders(self, known: int) -> NDArray[np.int64]:
+        """How many of these texts hold each token, shape (known,)."""
+        return np.bincount(self.counted()[0], minlength=known)
 
 
 class LexicalIndex:
@@ -97,12 +141,10 @@ class LexicalIndex:
 
     def __init__(self, token_lists: Sequence[Sequence[str]]) -> None:
         self._vocabulary: dict[str, int] = {}
-        texts = _numbered(token_lists, self._vocabulary, {})
+        self._texts = _numbered(token_lists, self._vocabulary, {})
         self._built = self._size = len(token_lists)
-        self._average = float(texts.lengths.mean()) if texts.tokens.size else 1.0
-        holders = np.bincount(texts.counted()[0], minlength=len(self._vocabulary))
-        self._idf = np.log(1 + (self._built - holders + 0.5) / (holders + 0.5))
-        self._postings = texts.postings(self._idf, self._average)
+        self._postings = _Postings.of(self._texts, len(self._vocabulary))
+        self._holders = np.diff(self._postings.starts)
         self._removed: Items = np.empty(0, dtype=np.int64)
         self._new_vocabulary: dict[str, int] = {}
         self._added = _numbered([], {}, {})
@@ -112,35 +154,54 @@ class LexicalIndex:
     def removed(self) -> int:
         return len(self._removed)
 
-    def match(self, query: Iterable[str]) -> Matches:
-        """The passages that share a token with the query's tokens; a token asked twice counts twice."""
+    def match(self, query: Iterable[str], *, without: Sequence[int] = ()) -> Matches:
+        """The passages that share a token with the query's tokens; a token asked twice counts twice.
+
+        The items `without` score nothing, but are counted among those that hold a token.
+        """
         scores = np.zeros(self._size, dtype=np.float32)
         for word, times in Counter(query).items():
             token = self._vocabulary.get(word)
-            if token is not None:
-                self._postings.add(token, times, scores)
+            built = token is not None
+            token = self._new_vocabulary.get(word) if token is None else token
+            if token is None or not self._holders[token]:
+                continue
+            weight = np.float32(times * self._idf(token))
+            if built:
+                self._postings.add(token, weight, scores)
             if self._added_postings is not None:
-                token = self._new_vocabulary.get(word) if token is None else token
-                if token is not None:
-                    self._added_postings.add(token, times, scores[self._built :])
+                self._added_postings.add(token, weight, scores[self._built :])
         scores[self._removed] = 0
+        scores[[*without]] = 0
         return Matches(scores)
 
     def updated(self, *, remove: Collection[int], add: Sequence[Sequence[str]]) -> "LexicalIndex":
         """Without the items `remove` and with the token lists `add`, numbered from the highest number on.
 
-        Costs what has been added since the last build, whose idf and average length stay; a token it did not know has
-        the idf of one that no passage holds.
+        Costs what has been added since the last build, and finds what a new build of what is left would find.
         """
         new = copy(self)
-        new._removed = np.union1d(self._removed, np.asarray([*remove], dtype=np.int64))
+        gone = np.setdiff1d(np.asarray([*remove], dtype=np.int64), self._removed)
+        new._removed = np.union1d(self._removed, gone)
         if add:
             new._new_vocabulary = dict(self._new_vocabulary)
             new._added = self._added + _numbered(add, new._new_vocabulary, self._vocabulary)
             new._size = self._size + len(add)
-            unseen = np.full(len(new._new_vocabulary), np.log(1 + (self._built + 0.5) / 0.5))
-            new._added_postings = new._added.postings(np.concatenate([self._idf, unseen]), self._average)
+            new._added_postings = _Postings.of(new._added, len(self._vocabulary) + len(new._new_vocabulary))
+        new._holders = self._holders_after(gone, new)
         return new
+
+    def _holders_after(self, gone: Items, new: "LexicalIndex") -> NDArray[np.int64]:
+        known = len(new._vocabulary) + len(new._new_vocabulary)
+        came = new._added.of(np.arange(len(self._added.lengths), len(new._added.lengths)))
+        left = self._texts.of(gone[gone < self._built]), self._added.of(gone[gone >= self._built] - self._built)
+        holders = came.holders(known) - left[0].holders(known) - left[1].holders(known)
+        holders[: len(self._holders)] += self._holders
+        return holders
+
+    def _idf(self, token: int) -> float:
+        count, holders = self._size - len(self._removed), int(self._holders[token])
+        return log(1 + (count - holders + 0.5) / (holders + 0.5))
 
 
 def _numbered(token_lists: Sequence[Sequence[str]], grown: dict[str, int], known: dict[str, int]) -> _Texts:

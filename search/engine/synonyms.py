@@ -5,10 +5,12 @@ One pass over the query and no chains: what was put in is never replaced again, 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 from heapq import heappop, heappush
 from itertools import islice
 
+from search.engine.lexical import read
 from search.engine.phrases import Terms, reading, word_inside
 from search.engine.text import clean, has_words
 
@@ -35,25 +37,54 @@ class Expansion:
 
 
 class Synonyms:
-    """Groups, compiled once. `texts` are the phrasings that can be found: of several terms that could be meant, those
-    which stand there most often are tried first."""
+    """Groups, compiled. Immutable; `updated` gives another one.
+
+    `texts` are the phrasings that can be found: of several terms that could be meant, those which stand there most often
+    are tried first.
+    """
 
     def __init__(self, groups: Iterable[Group], texts: Iterable[str] = ()) -> None:
         meant = _meant(groups)
+        self._meant = meant
         self._terms = Terms(meant)
-        written = {other for others in meant.values() for other in others}
-        often = _counts(Terms(written | meant.keys()), texts) if meant else Counter()
-        # None stands for the term left as it is. Sorting is stable: first itself, then the editor's order.
-        self._options: dict[str, list[str | None]] = {
+        self._counted = Terms({other for others in meant.values() for other in others} | meant.keys())
+        self._often = self._counts(texts)
+        self._options = self._by_likelihood()
+
+    def updated(self, *, remove: Iterable[str] = (), add: Iterable[str] = ()) -> "Synonyms":
+        """The same groups where the texts `remove` are gone, each as often as it is named, and those of `add` came.
+
+        Reads these alone, and answers as if compiled with all that are left.
+        """
+        if not self:
+            return self
+        new = copy(self)
+        new._often = Counter(self._often)
+        new._often.subtract(self._counts(remove))
+        new._often.update(self._counts(add))
+        new._options = new._by_likelihood()
+        return new
+
+    def _counts(self, texts: Iterable[str]) -> Counter[str]:
+        """How often the terms stand in these texts, which nobody reads where there are none."""
+        if not self:
+            return Counter()
+        readings = (read(text).text.casefold() for text in texts)
+        return Counter(term for text in readings for _start, term in self._counted.places(text))
+
+    def _by_likelihood(self) -> dict[str, list[str | None]]:
+        """Term -> what may be meant by it, the likeliest first; None stands for the term left as it is."""
+        # Sorting is stable: first itself, then the editor's order.
+        return {
             said: [
                 None if other == said else others[other]
-                for other in sorted([said, *others], key=lambda other: -often[other])
+                for other in sorted([said, *others], key=lambda other: -self._often[other])
             ]
-            for said, others in meant.items()
+            for said, others in self._meant.items()
         }
 
     def __bool__(self) -> bool:
-        return bool(self._options)
+        return bool(self._meant)
 
     def expand(self, query: str) -> tuple[Expansion, ...]:
         """The query in other words, the likeliest first; none where no term is said."""
@@ -90,10 +121,6 @@ def _meant(groups: Iterable[Group]) -> dict[str, dict[str, str]]:
                 if other != said:
                     meant.setdefault(said, {}).setdefault(other, written[other])
     return meant
-
-
-def _counts(terms: Terms, texts: Iterable[str]) -> Counter[str]:
-    return Counter(term for text in texts for _start, term in terms.places(reading(text)))
 
 
 def _choices(sizes: Sequence[int]) -> Iterator[tuple[int, ...]]:

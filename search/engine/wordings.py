@@ -5,6 +5,7 @@ Each wording is searched, and of an entry the best hit counts.
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,7 @@ from search.engine.homophones import Homophones
 from search.engine.retrieval import Retriever
 from search.engine.synonyms import Synonyms
 from search.engine.text import clean
-from search.engine.types import EntryHit, Wording
+from search.engine.types import EntryHit, Passage, Wording
 
 PINYIN_DISCOUNT = 0.01
 """What is found by its sound only stands behind what is as near by its characters."""
@@ -48,10 +49,15 @@ class Reader:
         *,
         limit: int,
         without: Collection[str] = frozenset(),
+        hidden: Passage | None = None,
     ) -> Ranking:
-        """At most `limit` entries, never those `without`. `encode` gives a text's vector, or None: words alone."""
+        """At most `limit` entries, never those `without`. `encode` gives a text's vector, or None: words alone.
+
+        `hidden`: as if this passage were not there (see Retriever.search); homophones and synonyms still count it.
+        """
+        search = partial(self._hits, limit=limit, without=without, hidden=hidden)
         vector = encode(query)
-        own = self._hits(query, vector, limit, without)
+        own = search(query, vector)
         if own and is_verbatim(query, own):
             return Ranking(tuple(own), vector is None)
         lists = [(Wording(query), own)]
@@ -59,11 +65,13 @@ class Reader:
             meant = None if vector is None else encode(wording.text)
             # Scores with and without a vector cannot be compared.
             if (meant is None) == (vector is None):
-                lists.append((wording, self._hits(wording.text, meant, limit, without)))
+                lists.append((wording, search(wording.text, meant)))
         return replace(merge(lists, limit=limit), words_only=vector is None)
 
-    def _hits(self, text: str, vector: Vector | None, limit: int, without: Collection[str]) -> list[EntryHit]:
-        found = self._retriever.search(text, vector, limit=limit + len(without))
+    def _hits(
+        self, text: str, vector: Vector | None, *, limit: int, without: Collection[str], hidden: Passage | None
+    ) -> list[EntryHit]:
+        found = self._retriever.search(text, vector, limit=limit + len(without), hidden=hidden)
         return [hit for hit in found if hit.entry not in without][:limit]
 
     def _others(self, query: str) -> list[Wording]:
@@ -78,7 +86,8 @@ class Reader:
 
 
 def merge(lists: Sequence[tuple[Wording, Sequence[EntryHit]]], *, limit: int) -> Ranking:
-    """The customer's own wording first. Own words win where scores are equal.
+    """The customer's own wording first. Own words win where scores are equal; of two
+    entries, the one whose name comes first.
 
     Scores of words alone are shares of the best in their own list, so there the raw ones are compared.
     """
@@ -93,5 +102,5 @@ def merge(lists: Sequence[tuple[Wording, Sequence[EntryHit]]], *, limit: int) ->
                 hit = replace(hit, score=hit.score - PINYIN_DISCOUNT)
             if hit.entry not in best or hit.score > best[hit.entry].score:
                 best[hit.entry] = replace(hit, by=(*hit.by, wording.by), wording=wording) if wording.by else hit
-    ranked = sorted(best.values(), key=lambda hit: -hit.score)[:limit]
+    ranked = sorted(best.values(), key=lambda hit: (-hit.score, hit.entry))[:limit]
     return Ranking(tuple(ranked))
