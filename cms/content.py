@@ -1,4 +1,4 @@
-"""What leaves the CMS: a published entry, a shop's facts, and its rules, as plain JSON data.
+"""What leaves the CMS: a published entry, a shop's facts, rules and settings, as plain JSON data.
 
 Whoever answers works on this and on nothing else, so no draft can slip out through a lazy relation.
 """
@@ -14,10 +14,14 @@ from django.template.loader import render_to_string
 from wagtail.images.models import Image
 from wagtail.rich_text import RichText, expand_db_html
 
-from cms.models import FAQ, Action, Direction, Entry, Fact, IntentRule, Match, Pin, Script, Shop, SynonymGroup
+from cms.models import FAQ, Action, Direction, Entry, Fact, IntentRule, Match, Pin, Product, Script, Shop, SynonymGroup
 
 Content = dict[str, Any]
 KINDS: dict[str, type[Entry]] = {model.kind: model for model in (FAQ, Script)}
+
+FACTS, RULES, SETTINGS, READING = "facts", "rules", "settings", "reading"
+"""What a shop has one of. All facts are one content, since an answer may name any of them; a shop without rules has no
+rules. The reading of its vectors (encoder, adapter, confidence) is not written by editors: `search` proposes it."""
 
 _TAGS = {"p", "br", "b", "strong", "i", "em", "ul", "ol", "li", "a", "img"}
 _ATTRIBUTES = {"a": {"href"}, "img": {"src", "alt", "width", "height"}}
@@ -37,33 +41,19 @@ def live_contents(shop: Shop, keys: Iterable[str] | None = None) -> Iterator[tup
             entries = entries.filter(pk__in=[int(key.split(":")[1]) for key in wanted if key.startswith(f"{kind}:")])
         for entry in _with_parts(entries):
             yield entry.key, entry_content(entry)
-    if wanted is None or facts_key(shop.pk) in wanted:
-        yield facts_key(shop.pk), facts_content(shop)
-    if wanted is None or rules_key(shop.pk) in wanted:
+    if wanted is None or FACTS in wanted:
+        yield FACTS, facts_content(shop)
+    if wanted is None or RULES in wanted:
         rules = rules_content(shop)
         if any(rules[part] for part in RULE_PARTS):
-            yield rules_key(shop.pk), rules
+            yield RULES, rules
+    if wanted is None or SETTINGS in wanted:
+        yield SETTINGS, settings_content(shop)
 
 
-def facts_key(shop_id: int) -> str:
-    """All facts of a shop are one record: an answer may name any of them."""
-    return f"facts:{shop_id}"
-
-
-def rules_key(shop_id: int) -> str:
-    """All rules of a shop are one record; a shop without rules has none."""
-    return f"rules:{shop_id}"
-
-
-def live_keys(keys: Iterable[str]) -> set[str]:
-    """Those of these entries that are published at this moment; one query a kind."""
-    live: set[str] = set()
-    keys = list(keys)
-    for kind, model in KINDS.items():
-        ids = [int(key.split(":")[1]) for key in keys if key.startswith(f"{kind}:")]
-        if ids:
-            live |= {f"{kind}:{pk}" for pk in model.objects.published().filter(pk__in=ids).values_list("pk", flat=True)}
-    return live
+def is_entry_key(key: str) -> bool:
+    """Whether it names an FAQ or a script, and not something that a shop has one of."""
+    return ":" in key
 
 
 def _with_parts(entries: QuerySet[Entry]) -> QuerySet[Entry]:
@@ -125,10 +115,12 @@ def _image(image: Image) -> Content:
 
 def facts_content(shop: Shop) -> Content:
     """Every fact of the shop and of its products, with its days; who answers picks those valid at the moment asked."""
-    products = {
-        product.key: {"name": product.name, "name_en": product.name_en} for product in shop.products.order_by("key")
-    }
+    products = {product.key: _product(product) for product in shop.products.order_by("key")}
     return {"kind": "facts", "products": products, "facts": [_fact(fact) for fact in _facts(shop)]}
+
+
+def _product(product: Product) -> Content:
+    return {"name": product.name, "name_en": product.name_en}
 
 
 def _facts(shop: Shop) -> QuerySet[Fact]:
@@ -139,11 +131,17 @@ def _fact(fact: Fact) -> Content:
     return {
         "key": fact.key,
         "product": fact.product.key if fact.product else None,
+        "label": fact.label,
         "value": fact.display,
         "value_en": fact.value_en,
         "valid_from": fact.valid_from.isoformat() if fact.valid_from else None,
         "valid_to": fact.valid_to.isoformat() if fact.valid_to else None,
     }
+
+
+def settings_content(shop: Shop) -> Content:
+    """What decides about answers and is set with the shop."""
+    return {"kind": "settings", "wrong_rate": shop.wrong_rate}
 
 
 RULE_PARTS = ("synonyms", "pins", "intents")

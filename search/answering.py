@@ -1,25 +1,23 @@
 """The one way to an answer: bot, agent, widget, desk and tests all come through `suggest`."""
 
-import logging
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
 from django.utils import timezone
 from django.utils.html import escape
-from numpy.typing import NDArray
 
-from cms.content import Content, live_keys
+from cms.content import Content
 from cms.intents import URGENT
 from cms.models import Channel, Shop
-from search import encoding, snapshots
+from search import snapshots
 from search.engine import rendering
-from search.engine.confidence import OPTIONS
+from search.engine.confidence import OPTIONS, Confidence
 from search.engine.emotion.model import Emotion, emotion_of
-from search.engine.encoder import EncoderUnavailable
 from search.engine.explaining import why_decision, why_entry
 from search.engine.pins import FOUND_BY as FOUND_BY_PIN
 from search.engine.pins import Pinned
@@ -27,8 +25,6 @@ from search.engine.text import han_share, has_words
 from search.engine.types import Decision, EntryHit, Reason
 from search.engine.wordings import Ranking
 from search.snapshots import Audience, Snapshot
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +59,7 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Suggestions:
-    """`query_id` names this answer in feedback; `release` is the number of the index that gave it."""
+    """`query_id` names this answer in feedback; `release` is the number of the release that gave it."""
 
     query_id: UUID
     decision: Decision
@@ -81,16 +77,27 @@ class Suggestions:
 
 
 def suggest(shop: Shop, question: Question) -> Suggestions:
-    """Never fails for want of a model: without vectors the answers are lexical and `degraded` says so."""
+    """From the live release. Never fails for want of a model: without vectors the answers are lexical and `degraded`
+    says so."""
+    moment = timezone.now()
+    served = snapshots.served(shop, moment)
+    found = answer(served.snapshot, question, moment)
+    if served.takes_back(one.id for one in found.suggestions):
+        # This process is still building what went live a moment ago: what was taken back is not said in between.
+        return answer(snapshots.served(shop, moment, newest=True).snapshot, question, moment)
+    return found
+
+
+def answer(snapshot: Snapshot, question: Question, moment: datetime) -> Suggestions:
+    """A function of its arguments, but for `query_id` and `took_ms`; `moment` is what the conditions go by."""
     started = time.perf_counter()
-    snapshot = snapshots.current(shop)
     audience = snapshot.for_agents if question.channel == Channel.AGENT else snapshot.for_shoppers
-    asked = _Asked(snapshot, audience, question)
-    pins = snapshot.rules.pins.of(question.query, timezone.now())
+    asked = _Asked(snapshot, audience, question, moment)
+    pins = snapshot.rules.pins.of(question.query, moment)
     # In other words a question could reach an entry that its own words are refused by.
     never = audience.groups_of(pins.never) | audience.groups_refusing(question.query)
     ranking = _ranked(asked, without=never)
-    verdict = _pinned(asked, ranking, pins) or _judged(asked, ranking, shop.wrong_rate)
+    verdict = _pinned(asked, ranking, pins) or _judged(asked, ranking)
     intent, urgent = _intent(asked, verdict)
     return Suggestions(
         query_id=uuid4(),
@@ -101,11 +108,11 @@ def suggest(shop: Shop, question: Question) -> Suggestions:
         urgent=urgent,
         emotion=emotion_of(question.query).emotion,
         suggestions=tuple(_shown(question, verdict.decision, verdict.found)),
-        release=str(snapshot.number),
+        release=snapshot.number,
         degraded=ranking.words_only and has_words(question.query),
         locale=question.reader_locale,
         took_ms=round(1000 * (time.perf_counter() - started), 2),
-        why=_why(asked, ranking, shop.wrong_rate) if question.explain else None,
+        why=_why(asked, ranking) if question.explain else None,
     )
 
 
@@ -116,6 +123,10 @@ class _Asked:
     snapshot: Snapshot
     audience: Audience
     question: Question
+    moment: datetime
+
+    def fit(self, ranking: Ranking) -> Confidence:
+        return self.audience.reading.fit(words_only=ranking.words_only)
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,9 +139,7 @@ class _Verdict:
 
 def _ranked(asked: _Asked, *, without: frozenset[str]) -> Ranking:
     limit = asked.question.limit + OPTIONS
-    return asked.audience.reader.rank(
-        asked.question.query, lambda text: _vector(asked.audience, text), limit=limit, without=without
-    )
+    return asked.audience.reader.rank(asked.question.query, asked.audience.query_vector, limit=limit, without=without)
 
 
 def _pinned(asked: _Asked, ranking: Ranking, pins: Pinned) -> _Verdict | None:
@@ -144,12 +153,12 @@ def _pinned(asked: _Asked, ranking: Ranking, pins: Pinned) -> _Verdict | None:
     return None
 
 
-def _judged(asked: _Asked, ranking: Ranking, wrong_rate: float) -> _Verdict:
+def _judged(asked: _Asked, ranking: Ranking) -> _Verdict:
     hits = ranking.hits
     if not has_words(asked.question.query):
         return _Verdict(0.0, Decision.ABSTAIN, Reason.NO_WORDS, [])
-    fit = asked.audience.fit(words_only=ranking.words_only)
-    confidence, decision, reason = fit.decide(asked.question.query, hits, wrong_rate=wrong_rate)
+    wrong_rate = asked.snapshot.wrong_rate
+    confidence, decision, reason = asked.fit(ranking).decide(asked.question.query, hits, wrong_rate=wrong_rate)
     found = _answers(asked, hits, confidence)
     if hits and (not found or found[0].group != hits[0].entry):
         # The best entry has nothing to say here; the next best is not what was asked for.
@@ -157,9 +166,9 @@ def _judged(asked: _Asked, ranking: Ranking, wrong_rate: float) -> _Verdict:
     return _Verdict(confidence, decision, reason, found)
 
 
-def _why(asked: _Asked, ranking: Ranking, wrong_rate: float) -> dict[str, Any]:
-    fit = asked.audience.fit(words_only=ranking.words_only)
-    return why_decision(fit, asked.question.query, ranking.hits, wrong_rate=wrong_rate)
+def _why(asked: _Asked, ranking: Ranking) -> dict[str, Any]:
+    wrong_rate = asked.snapshot.wrong_rate
+    return why_decision(asked.fit(ranking), asked.question.query, ranking.hits, wrong_rate=wrong_rate)
 
 
 def _intent(asked: _Asked, verdict: _Verdict) -> tuple[str, bool]:
@@ -171,31 +180,20 @@ def _intent(asked: _Asked, verdict: _Verdict) -> tuple[str, bool]:
     return intent, intent in URGENT
 
 
-def _vector(audience: Audience, query: str) -> NDArray[np.float32] | None:
-    if audience.degraded or not has_words(query):
-        return None
-    try:
-        return encoding.query_vector(query)
-    except EncoderUnavailable:
-        logger.warning("Answered without a vector")
-        return None
-
-
 def _answers(asked: _Asked, hits: Sequence[EntryHit], confidence: float) -> list[Suggestion]:
     """Of the hits that have an answer for this reader the first ones, as many as may be shown."""
     audience, question = asked.audience, asked.question
     locale = question.reader_locale
     keys = {hit.entry: audience.entry_of(hit.entry, locale) for hit in hits}
-    # The index proposes, the database decides: what was taken back a moment ago is not said.
-    live = live_keys(keys.values())
-    values = asked.snapshot.values(product=question.product_id, locale=locale, day=timezone.localdate())
+    day = timezone.localdate(asked.moment)
+    values = asked.snapshot.values(product=question.product_id, locale=locale, day=day)
     values |= {f"order.{name}": value for name, value in question.order.items() if value}
     most = question.limit if question.channel == Channel.AGENT else min(OPTIONS, question.limit)
     found: list[Suggestion] = []
     for hit, chance in zip(hits, _chances(hits, confidence), strict=True):
         key = keys[hit.entry]
         content = audience.entries[key]
-        chosen = _variant(content["answers"], question.channel, values) if key in live else None
+        chosen = _variant(content["answers"], question.channel, values)
         if chosen:
             answer, missing = chosen
             why = why_entry(question.query, hit) if question.explain else None

@@ -263,8 +263,8 @@ def check(body: bytes) -> None:
         raise CannotMeasure(f"That is no answer of this service: {body[:300]!r}") from exc
     if degraded:
         raise CannotMeasure("The server answers without vectors: run `manage.py prepare_encoder`.")
-    if release == "0":
-        raise CannotMeasure("The shop has no index: run `manage.py rebuild_index`.")
+    if not release:
+        raise CannotMeasure("The shop has no release: run `manage.py rebuild_index`.")
 
 
 def load(url: str, shop: str, texts: Iterator[str], seconds: float) -> dict[str, float]:

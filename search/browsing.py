@@ -11,14 +11,15 @@ from weakref import WeakKeyDictionary
 from django.db.models import Count
 from django.utils import timezone
 
-from cms.content import Content, live_keys
+from cms.content import Content
 from cms.models import Category, Shop
 from search import snapshots
+from search.audiences import Audience
 from search.engine import rendering
 from search.engine.completion import Completion, CompletionIndex, Weights
 from search.engine.text import tokens
 from search.models import QueryRecord
-from search.snapshots import Audience
+from search.snapshots import Served
 
 POPULAR_DAYS = 30
 WEIGHTS_SECONDS = 60
@@ -43,8 +44,8 @@ class Offers:
 
 def complete(shop: Shop, typed: str, *, locale: str, limit: int) -> Offers:
     """Entries with a phrasing that holds what was typed, in characters or pinyin; then those with half of its words."""
-    snapshot = snapshots.current(shop)
-    audience = snapshot.for_shoppers
+    served = snapshots.served(shop)
+    audience = served.snapshot.for_shoppers
     found = [(line.entry, line.text) for line in _completions(shop, audience, typed, locale, 2 * limit)]
     if len(found) < limit:
         known = {key for key, _text in found}
@@ -53,7 +54,7 @@ def complete(shop: Shop, typed: str, *, locale: str, limit: int) -> Offers:
             for hit in audience.retriever.search(typed, None, limit=limit)
             if (key := audience.groups[hit.entry].get(locale)) and key not in known and _says_half_of(typed, hit.text)
         ]
-    return _offers(audience, found, limit, snapshot.number)
+    return _offers(served, found, limit)
 
 
 def _says_half_of(typed: str, text: str) -> bool:
@@ -83,8 +84,8 @@ def _weights(shop: Shop, audience: Audience, index: CompletionIndex) -> Weights:
 
 def popular(shop: Shop, *, locale: str, product_id: str | None, limit: int) -> Offers:
     """What shoppers asked most in 30 days; for a product, the questions about it first; then the editors' order."""
-    snapshot = snapshots.current(shop)
-    audience = snapshot.for_shoppers
+    served = snapshots.served(shop)
+    snapshot, audience = served.snapshot, served.snapshot.for_shoppers
     asked = _asked(shop)
     order = {category.slug: category.sort_order for category in Category.objects.filter(shop=shop)}
     about = snapshot.values(product=product_id, locale=locale, day=timezone.localdate()) if product_id else {}
@@ -95,7 +96,7 @@ def popular(shop: Shop, *, locale: str, product_id: str | None, limit: int) -> O
         return not _concerns(content, about), -asked[content["group"]], place, int(key.split(":")[1])
 
     entries = sorted(((key, content) for key, content in _in_language(audience, locale)), key=rank)
-    return _offers(audience, [(key, content["title"]) for key, content in entries], limit, snapshot.number)
+    return _offers(served, [(key, content["title"]) for key, content in entries], limit)
 
 
 def _concerns(content: Content, about: dict[str, str]) -> bool:
@@ -115,12 +116,12 @@ def _in_language(audience: Audience, locale: str) -> Iterable[tuple[str, Content
     return ((key, content) for key, content in audience.entries.items() if content["locale"] == locale)
 
 
-def _offers(audience: Audience, found: Sequence[tuple[str, str]], limit: int, number: int) -> Offers:
+def _offers(served: Served, found: Sequence[tuple[str, str]], limit: int) -> Offers:
+    entries = served.snapshot.for_shoppers.entries
     nearest = found[: 2 * limit]
-    live = live_keys(key for key, _matched in nearest)
     offers = [
-        Offer(key, audience.entries[key]["title"], audience.entries[key]["category"], matched)
+        Offer(key, entries[key]["title"], entries[key]["category"], matched)
         for key, matched in nearest
-        if key in live
+        if not served.takes_back([key])
     ]
-    return Offers(tuple(offers[:limit]), str(number))
+    return Offers(tuple(offers[:limit]), served.snapshot.number)

@@ -1,45 +1,34 @@
-"""What a shop has taught: learnt from its live phrasings now and then, never by an edit, and kept as a row."""
+"""What a shop teaches: learnt from its phrasings now and then, never by an edit, and released like any other change."""
 
-from dataclasses import asdict
-
+from cms.content import READING
 from cms.models import Shop
+from cms.releases import ledger
 from search import encoding
-from search.engine.adapter import Adapter
-from search.engine.fits import confidence_of
 from search.engine.learning import NOTHING_LEARNT, Lesson, learn
-from search.models import IndexRecord, ShopLesson
 from search.passages import is_entry, passages
-from search.sync import touch
-
-
-def stored_lesson(shop: Shop) -> Lesson:
-    """Nothing where the shop has none, or another encoder has taken the place of the one it was learnt with."""
-    row = ShopLesson.objects.filter(shop=shop).first()
-    if row is None or row.recipe != encoding.recipe():
-        return NOTHING_LEARNT
-    return Lesson(
-        adapter=Adapter.from_bytes(row.adapter) if row.adapter else None,
-        confidence=confidence_of(row.confidence) if row.confidence else None,
-        trial=None,
-        seconds=0.0,
-    )
+from search.readings import reading_content
+from search.sync import encoder_of, propose
 
 
 def learn_shop(shop: Shop) -> Lesson:
-    """Learns anew from what the shop's index holds, and makes every process answer by it. Raises EncoderUnavailable."""
-    contents = IndexRecord.objects.filter(shop=shop).order_by("pk").values_list("content", flat=True)
-    found = [part for content in contents if is_entry(content) for part in passages(content["group"], content)]
-    recipe = encoding.encoder().recipe
-    vectors = encoding.stored_vectors([passage.text for passage in found])
-    lesson = learn(found, vectors) if vectors is not None else NOTHING_LEARNT
-    ShopLesson.objects.update_or_create(
-        shop=shop,
-        defaults={
-            "recipe": recipe,
-            "adapter": lesson.adapter.to_bytes() if lesson.adapter else None,
-            "confidence": asdict(lesson.confidence) if lesson.confidence else None,
-            "report": asdict(lesson.trial) if lesson.trial else None,
-        },
-    )
-    touch(shop)
+    """Learns anew from what the shop would release now, and proposes it. Raises EncoderUnavailable."""
+    hashes = ledger.proposed(shop)
+    lesson = learn_from(hashes, name=encoder_of(shop))
+    propose(shop, {READING: reading_content(encoder_of(shop), lesson)}, notes="learn_shop")
     return lesson
+
+
+def knows_lesson(shop: Shop) -> bool:
+    """Whether something was learnt, or tried, with the encoder that the shop's releases name."""
+    name = ledger.proposed(shop, [READING]).get(READING)
+    return bool(name and ledger.contents_of([name])[name]["learnt"])
+
+
+def learn_from(hashes: ledger.Hashes, *, name: str) -> Lesson:
+    """What the phrasings of these contents teach with the encoder of that name. Raises EncoderUnavailable."""
+    encoding.encoder(name)
+    contents = ledger.contents_of(hashes.values())
+    ordered = (contents[hashes[key]] for key in sorted(hashes))
+    found = [part for content in ordered if is_entry(content) for part in passages(content["group"], content)]
+    vectors = encoding.stored_vectors([passage.text for passage in found], name=name)
+    return learn(found, vectors) if vectors is not None else NOTHING_LEARNT

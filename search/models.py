@@ -1,6 +1,4 @@
-"""The index as rows, the keys of bots, and what was asked. Index rows are derived: `rebuild_index` makes them anew."""
-
-from typing import Any
+"""Stored vectors, the keys of bots, and what was asked. Vectors are derived: what is missing is encoded again."""
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -18,42 +16,6 @@ class StoredVector(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["recipe", "text_hash"], name="vector_once")]
-
-
-class IndexRecord(models.Model):
-    """The content of one published entry (`faq:12`), or of a shop's facts or rules, as it is being answered from."""
-
-    shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="+")
-    key = models.CharField(max_length=40)
-    content_hash = models.CharField(max_length=64)
-    content: Any = models.JSONField()
-
-    class Meta:
-        constraints = [models.UniqueConstraint(fields=["shop", "key"], name="record_once_a_shop")]
-
-
-class IndexVersion(models.Model):
-    """Counts the changes of a shop's records; every process compares its snapshot with it. `generation` counts changes
-    of what the records alone do not show: vectors, lessons. After one a snapshot is built from nothing."""
-
-    shop = models.OneToOneField(Shop, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    number = models.PositiveBigIntegerField(default=0)
-    generation = models.PositiveBigIntegerField(default=0)
-    updated_at = models.DateTimeField(auto_now=True)
-
-
-class ShopLesson(models.Model):
-    """What a shop's phrasings taught for the encoder of `recipe`; empty where nothing was better than what ships.
-
-    `adapter`: float16, little endian, (dimension, dimension). `report`: how held-out phrasings were answered.
-    """
-
-    shop = models.OneToOneField(Shop, on_delete=models.CASCADE, primary_key=True, related_name="+")
-    recipe = models.CharField(max_length=255)
-    adapter = models.BinaryField(null=True)
-    confidence: Any = models.JSONField(null=True)
-    report: Any = models.JSONField(null=True)
-    learnt_at = models.DateTimeField(auto_now=True)
 
 
 class KeyChannel(models.TextChoices):

@@ -18,7 +18,7 @@ def passages(key: str, content: Content) -> Iterator[Passage]:
 
 
 def is_entry(content: Content) -> bool:
-    """Whether it is an FAQ or a script, and not a shop's facts or rules."""
+    """Whether it is an FAQ or a script, and not what a shop has one of."""
     return content["kind"] in KINDS
 
 

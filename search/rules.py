@@ -1,31 +1,27 @@
-"""A shop's rules, from the record of its index to what the engine applies."""
+"""A shop's rules, from what a release holds of them to what the engine applies."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
 from cms.content import Content
 from search.engine.intents import IntentRule, IntentRules
 from search.engine.pins import Pin, Pins
-from search.engine.synonyms import Group, Synonyms
+from search.engine.synonyms import Group
 
 
 @dataclass(frozen=True)
 class Rules:
-    """Immutable; compiled once a snapshot."""
+    """Immutable; compiled once a snapshot. Synonyms are compiled with the phrasings of those who read them."""
 
-    synonyms: Synonyms
+    synonyms: tuple[Group, ...]
     pins: Pins
     intents: IntentRules
 
 
-def compile_rules(content: Content, phrasings: Iterable[str]) -> Rules:
-    """`content`: the record's, empty where a shop has no rules; `phrasings`: what the shop's entries are found by."""
+def compile_rules(content: Content) -> Rules:
+    """`content`: empty where a shop has no rules."""
     return Rules(
-        Synonyms(
-            (Group(tuple(group["terms"]), one_way=group["one_way"]) for group in content.get("synonyms", ())),
-            phrasings,
-        ),
+        tuple(Group(tuple(group["terms"]), one_way=group["one_way"]) for group in content.get("synonyms", ())),
         Pins(_pin(pin) for pin in content.get("pins", ())),
         IntentRules(
             IntentRule(rule["intent"], tuple(rule["keywords"]), tuple(rule["examples"]), urgent=rule["urgent"])

@@ -5,8 +5,8 @@ from typing import Any
 from django.db.models.signals import post_delete, post_save
 from wagtail.signals import published, unpublished
 
-from cms.content import KINDS, facts_key, rules_key
-from cms.models import Category, Entry, Fact, IntentRule, Pin, Product, SynonymGroup
+from cms.content import FACTS, KINDS, RULES, SETTINGS
+from cms.models import Category, Entry, Fact, IntentRule, Pin, Product, Release, Shop, SynonymGroup
 from search.tasks import sync_after_commit
 
 
@@ -22,6 +22,7 @@ def connect() -> None:
         post_save.connect(rules_changed, sender=rule)
         post_delete.connect(rules_changed, sender=rule)
     post_save.connect(category_changed, sender=Category)
+    post_save.connect(shop_changed, sender=Shop)
 
 
 def entry_changed(instance: Entry, **kwargs: Any) -> None:
@@ -29,11 +30,11 @@ def entry_changed(instance: Entry, **kwargs: Any) -> None:
 
 
 def facts_changed(instance: Fact | Product, **kwargs: Any) -> None:
-    sync_after_commit(instance.shop_id, facts_key(instance.shop_id))
+    sync_after_commit(instance.shop_id, FACTS)
 
 
 def rules_changed(instance: SynonymGroup | Pin | IntentRule, **kwargs: Any) -> None:
-    sync_after_commit(instance.shop_id, rules_key(instance.shop_id))
+    sync_after_commit(instance.shop_id, RULES)
 
 
 def category_changed(instance: Category, **kwargs: Any) -> None:
@@ -41,3 +42,9 @@ def category_changed(instance: Category, **kwargs: Any) -> None:
     for model in KINDS.values():
         for entry in model.objects.published().filter(category=instance).only("pk"):
             sync_after_commit(instance.shop_id, entry.key)
+
+
+def shop_changed(instance: Shop, **kwargs: Any) -> None:
+    # What is set before there is anything to answer is part of the first release.
+    if Release.objects.filter(shop=instance).exists():
+        sync_after_commit(instance.pk, SETTINGS)

@@ -1,51 +1,63 @@
-"""What a process answers from: one immutable picture of a shop's index, built aside and swapped in one assignment."""
+"""What a process answers from: one immutable picture of a release at a time, built aside and swapped in one assignment.
+
+A picture is a function of the release and of the moment (entries begin and end): built from nothing, or from any other
+picture of the shop by what differs, it is the same. So what was answered can be answered again.
+"""
 
 import logging
+import time
+from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from functools import cached_property
-from itertools import repeat
 from threading import Lock
 from typing import Any
 
-import numpy as np
 from django.utils import timezone
-from numpy.typing import NDArray
 
-from cms.content import Content, facts_key, rules_key
-from cms.models import Mode, Shop
+from cms.content import FACTS, READING, RULES, SETTINGS, Content, is_entry_key
+from cms.models import Mode, Release, Shop
+from cms.releases import ledger
 from search import encoding
-from search.engine.completion import CompletionIndex
-from search.engine.confidence import Confidence
-from search.engine.fits import fit_for
-from search.engine.homophones import Homophones
-from search.engine.learning import NOTHING_LEARNT, Lesson
-from search.engine.retrieval import Retriever
-from search.engine.synonyms import Synonyms
-from search.engine.text import words
-from search.engine.types import Passage
-from search.engine.wordings import Reader
-from search.lessons import stored_lesson
-from search.models import IndexRecord, IndexVersion
-from search.passages import passages
+from search.audiences import Audience
+from search.readings import Reading, compile_reading
 from search.rules import Rules, compile_rules
 
 logger = logging.getLogger(__name__)
+_PAST_KEPT = 8
+"""Pictures of the past that a process keeps: they share what they have in common with the one they were built from."""
+_WRONG_RATE = 0.05
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Release `number` of a shop as it stands until `stale_at`, when an entry begins or ends (None: never)."""
+    """A release of a shop as it stands from `begins` until `ends`, when entries begin or end (None: never).
+
+    `contents`: key -> all that the release holds, also what is not valid at the moment. Release 0 holds nothing.
+    """
 
     shop_id: int
-    number: int
-    generation: int
-    for_agents: "Audience"
-    for_shoppers: "Audience"
-    facts: Content
+    ordinal: int
+    number: str
+    contents: Mapping[str, Content]
+    hashes: Mapping[str, str]
+    reading: Reading
     rules: Rules
-    stale_at: datetime | None
+    for_agents: Audience
+    for_shoppers: Audience
+    begins: datetime | None
+    ends: datetime | None
+
+    @property
+    def facts(self) -> Content:
+        return self.contents.get(FACTS, {})
+
+    @property
+    def wrong_rate(self) -> float:
+        return float(self.contents.get(SETTINGS, {}).get("wrong_rate", _WRONG_RATE))
+
+    def holds_at(self, moment: datetime) -> bool:
+        return (self.begins is None or self.begins <= moment) and (self.ends is None or moment < self.ends)
 
     def values(self, *, product: str | None, locale: str, day: date) -> dict[str, str]:
         """What `{{ fact.… }}` and `{{ product.… }}` stand for on that day, in the reader's language."""
@@ -59,165 +71,72 @@ class Snapshot:
         return values
 
 
-class Audience:
-    """The entries that one kind of reader may see, and the retriever over exactly these.
-
-    `entries`: key -> content. Retrieval is by group, so that a question in one language finds an entry in another;
-    `groups`: group -> locale -> key.
-    """
-
-    def __init__(
-        self,
-        entries: Mapping[str, Content],
-        *,
-        synonyms: Synonyms,
-        lesson: Lesson = NOTHING_LEARNT,
-        before: "Audience | None" = None,
-    ) -> None:
-        """`before`: the same reader's audience a moment ago, with the same lesson and vectors; what has not changed
-        since is taken over."""
-        self.entries = entries
-        self.groups: dict[str, dict[str, str]] = {}
-        for key, content in entries.items():
-            self.groups.setdefault(content["group"], {})[content["locale"]] = key
-        self._lesson = lesson
-        self.recipe = encoding.recipe()
-        taken_over = self._taken_over(before) if before else None
-        self.retriever, self._homophones = taken_over or self._built()
-        self.reader = Reader(self.retriever, homophones=self._homophones, synonyms=synonyms)
-
-    @property
-    def degraded(self) -> bool:
-        """Whether it answers from words alone, for want of an encoder."""
-        return self.recipe is None
-
-    def _built(self) -> tuple[Retriever, Homophones]:
-        found = self._passages(self.groups)
-        vectors = encoding.stored_vectors([passage.text for passage in found])
-        retriever = Retriever(found, vectors, adapter=self._lesson.adapter)
-        return retriever, Homophones(passage.text for passage in found)
-
-    def _taken_over(self, before: "Audience") -> tuple[Retriever, Homophones] | None:
-        """Costs what has changed; None where all has to be built. What a character is likely to be, and how rare a
-        word is, stays as it was at the last full build."""
-        if before.recipe != self.recipe:
-            return None
-        changed = {
-            content["group"]
-            for key in self.entries.keys() | before.entries.keys()
-            for content in (self.entries.get(key), before.entries.get(key))
-            if content and self.entries.get(key) != before.entries.get(key)
-        }
-        found = self._passages(changed & self.groups.keys())
-        vectors = encoding.stored_vectors([passage.text for passage in found])
-        rows: Iterable[NDArray[np.float32] | None] = repeat(None) if vectors is None else vectors
-        retriever = before.retriever.updated(remove=changed, add=list(zip(found, rows, strict=False)))
-        return None if retriever.rebuild_due else (retriever, before._homophones)
-
-    def _passages(self, groups: Iterable[str]) -> list[Passage]:
-        keys = (key for group in groups for key in self.groups[group].values())
-        return [passage for key in keys for passage in passages(self.entries[key]["group"], self.entries[key])]
-
-    def fit(self, *, words_only: bool) -> Confidence:
-        """How sure to be: as the shop's own phrasings taught, else as it ships for this encoder, or for words alone."""
-        if words_only:
-            return fit_for(None)
-        return self._lesson.confidence or fit_for(self.recipe)
-
-    @cached_property
-    def completions(self) -> dict[str, CompletionIndex]:
-        """Locale -> type-ahead over the phrasings that speak for its entries. Built when it is first asked for."""
-        phrasings: dict[str, list[tuple[str, str]]] = {}
-        for key, content in self.entries.items():
-            spoken = phrasings.setdefault(content["locale"], [])
-            spoken += ((key, text) for text in (content["title"], *content["similar"]))
-        return {locale: CompletionIndex(spoken) for locale, spoken in phrasings.items()}
-
-    def groups_of(self, keys: Iterable[str]) -> frozenset[str]:
-        """The groups of those of these entries that this reader may see."""
-        return frozenset(self.entries[key]["group"] for key in keys if key in self.entries)
-
-    @cached_property
-    def _refusals(self) -> dict[tuple[str, ...], set[str]]:
-        refusals: dict[tuple[str, ...], set[str]] = {}
-        for content in self.entries.values():
-            for text in content["negative"]:
-                refusals.setdefault(tuple(words(text)), set()).add(content["group"])
-        return refusals
-
-    def groups_refusing(self, query: str) -> frozenset[str]:
-        """Those that an editor wrote "never for these questions" for, in these very words."""
-        return frozenset(self._refusals.get(tuple(words(query)), ()))
-
-    def entry_of(self, group: str, locale: str) -> str:
-        """The key of the group's entry in this language; where there is none, in the language it was written in."""
-        keys = self.groups[group]
-        return keys.get(locale) or min(keys.values())
-
-
 def _holds(fact: Mapping[str, Any], day: str) -> bool:
     return (fact["valid_from"] or "") <= day and (fact["valid_to"] is None or day <= fact["valid_to"])
 
 
-class _Shelf:
-    """One snapshot a shop, for this process. While one thread builds a newer one, the others answer from the old."""
-
-    def __init__(self) -> None:
-        self._current: dict[int, Snapshot] = {}
-        self._locks: dict[int, Lock] = {}
-
-    def current(self, shop: Shop) -> Snapshot:
-        number = IndexVersion.objects.filter(shop=shop).values_list("number", flat=True).first() or 0
-        held = self._current.get(shop.pk)
-        if held and held.number == number and not _is_stale(held):
-            return held
-        lock = self._locks.setdefault(shop.pk, Lock())
-        if not lock.acquire(blocking=held is None) and held:
-            return held
-        try:
-            held = self._current.get(shop.pk)
-            if held is None or held.number != number or _is_stale(held):
-                self._current[shop.pk] = held = build(shop, before=held)
-            return held
-        finally:
-            lock.release()
-
-    def clear(self) -> None:
-        self._current = {}
+def build(shop_id: int, ordinal: int, number: str, moment: datetime, *, before: Snapshot | None = None) -> Snapshot:
+    """`before` is any other picture of the shop; it saves work. Raises CorruptContent."""
+    hashes = ledger.held(shop_id, ordinal) if before is None else _moved(before, ordinal)
+    return picture(shop_id, ordinal, number, hashes, moment, before=before)
 
 
-def _is_stale(snapshot: Snapshot) -> bool:
-    return snapshot.stale_at is not None and timezone.now() >= snapshot.stale_at
+def _moved(before: Snapshot, ordinal: int) -> dict[str, str]:
+    hashes = dict(before.hashes)
+    for change in ledger.changes_between(before.shop_id, before.ordinal, ordinal):
+        hashes.pop(change.key, None)
+        if change.after:
+            hashes[change.key] = change.after
+    return hashes
 
 
-_shelf = _Shelf()
-current = _shelf.current
-forget_snapshots = _shelf.clear
-
-
-def build(shop: Shop, *, before: Snapshot | None = None) -> Snapshot:
-    """The shop's records as they stand now; `before` is an earlier picture of them, which saves work. The number is
-    read first: a change meanwhile only means one more build."""
-    counted = IndexVersion.objects.filter(shop=shop).values_list("number", "generation").first()
-    number, generation = counted or (0, 0)
-    if before and before.generation != generation:
-        before = None
-    now = timezone.now()
-    contents = dict(IndexRecord.objects.filter(shop=shop).order_by("pk").values_list("key", "content"))
-    facts, rules = (contents.pop(key, {}) for key in (facts_key(shop.pk), rules_key(shop.pk)))
-    valid = {key: content for key, content in contents.items() if _valid(content, now)}
-    phrasings = (text for content in valid.values() for text in (content["title"], *content["similar"]))
-    compiled = compile_rules(rules, phrasings)
-    taught: dict[str, Any] = {"synonyms": compiled.synonyms, "lesson": stored_lesson(shop)}
-    agents = Audience(valid, before=before.for_agents if before else None, **taught)
+def picture(
+    shop_id: int,
+    ordinal: int,
+    number: str,
+    hashes: Mapping[str, str],
+    moment: datetime,
+    *,
+    before: Snapshot | None = None,
+) -> Snapshot:
+    """Of any set of stored contents, a candidate's too. Raises CorruptContent."""
+    contents = _loaded(hashes, before)
+    reading = compile_reading(hashes.get(READING, ""), contents.get(READING))
+    entries = {key: contents[key] for key in sorted(filter(is_entry_key, contents), key=_place)}
+    valid = {key: content for key, content in entries.items() if _valid(content, moment)}
     shown = {key: content for key, content in valid.items() if _for_shoppers(content)}
-    shoppers = Audience(shown, before=before.for_shoppers if before else None, **taught)
-    changes = [_next_change(contents.values(), now)]
-    if agents.degraded:
-        changes.append(now + timedelta(seconds=encoding.RETRY_SECONDS))
-    return Snapshot(
-        shop.pk, number, generation, agents, shoppers, facts, compiled, min(filter(None, changes), default=None)
+    rules = compile_rules(contents.get(RULES, {}))
+    can_encode = reading.can_encode
+    agents, shoppers = (
+        Audience(chosen, reading=reading, rules=rules, can_encode=can_encode, before=old)
+        for chosen, old in zip((valid, shown), _audiences(before), strict=True)
     )
+    begins, ends = _window(entries, moment)
+    if not can_encode:
+        retry = moment + timedelta(seconds=encoding.RETRY_SECONDS)
+        ends = min(ends, retry) if ends else retry
+    return Snapshot(shop_id, ordinal, number, contents, hashes, reading, rules, agents, shoppers, begins, ends)
+
+
+def _audiences(snapshot: Snapshot | None) -> tuple[Audience | None, Audience | None]:
+    return (snapshot.for_agents, snapshot.for_shoppers) if snapshot else (None, None)
+
+
+def _loaded(hashes: Mapping[str, str], before: Snapshot | None) -> dict[str, Content]:
+    """The same objects for the same contents as before: so what is unchanged is seen at once."""
+    same = {
+        key: before.contents[key]
+        for key, name in (hashes.items() if before else ())
+        if before and before.hashes.get(key) == name
+    }
+    new = {key: name for key, name in hashes.items() if key not in same}
+    found = ledger.contents_of(new.values())
+    return same | {key: found[name] for key, name in new.items()}
+
+
+def _place(key: str) -> tuple[str, int]:
+    kind, _colon, pk = key.partition(":")
+    return kind, int(pk)
 
 
 def _for_shoppers(content: Content) -> bool:
@@ -233,7 +152,102 @@ def _valid(content: Content, now: datetime) -> bool:
     return (begins is None or begins <= now) and (ends is None or now < ends)
 
 
-def _next_change(contents: Iterable[Content], now: datetime) -> datetime | None:
-    """The next moment at which an entry becomes valid or stops being so."""
-    moments = [_moment(content[name]) for content in contents for name in ("valid_from", "valid_to")]
-    return min((moment for moment in moments if moment and moment > now), default=None)
+def _window(entries: Mapping[str, Content], moment: datetime) -> tuple[datetime | None, datetime | None]:
+    """The last and the next moment at which an entry becomes valid or stops being so."""
+    turns = [_moment(content[name]) for content in entries.values() for name in ("valid_from", "valid_to")]
+    known = [turn for turn in turns if turn]
+    past, future = [turn for turn in known if turn <= moment], [turn for turn in known if turn > moment]
+    return max(past, default=None), min(future, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a process answers from, and the ordinal of the release that is live: another one while it is being built."""
+
+    snapshot: Snapshot
+    live: int
+
+    def takes_back(self, keys: Iterable[str]) -> bool:
+        """Whether the live release no longer holds one of these entries."""
+        wanted = set(keys)
+        if self.live == self.snapshot.ordinal or not wanted:
+            return False
+        return bool(wanted - ledger.held(self.snapshot.shop_id, self.live, wanted).keys())
+
+
+class _Shelf:
+    """The live picture of each shop, and a few of the past, for this process.
+
+    While one thread builds a newer one, the others answer from the old. A release that cannot be built is not served:
+    the old one stays, and it is tried again after a while.
+    """
+
+    def __init__(self) -> None:
+        self._current: dict[int, Snapshot] = {}
+        self._past: OrderedDict[tuple[int, int, datetime | None], Snapshot] = OrderedDict()
+        self._locks: dict[tuple[int, str], Lock] = {}
+        self._refused: dict[int, tuple[int, float]] = {}
+
+    def served(self, shop: Shop, moment: datetime | None = None, *, newest: bool = False) -> Served:
+        """`newest`: waits for the live release where another thread is building it."""
+        moment = moment or timezone.now()
+        ordinal, number = ledger.pointer(shop)
+        held = self._current.get(shop.pk)
+        if held and self._is_fresh(held, ordinal, moment):
+            return Served(held, ordinal)
+        lock = self._lock(shop.pk, "current")
+        if not lock.acquire(blocking=held is None or newest) and held:
+            return Served(held, ordinal)
+        try:
+            held = self._current.get(shop.pk)
+            if held is None or not self._is_fresh(held, ordinal, moment):
+                held = self._current[shop.pk] = self._built(shop.pk, ordinal, number, moment, held)
+            return Served(held, ordinal)
+        finally:
+            lock.release()
+
+    def _is_fresh(self, held: Snapshot, ordinal: int, moment: datetime) -> bool:
+        refused, until = self._refused.get(held.shop_id, (None, 0.0))
+        return (held.ordinal == ordinal and held.holds_at(moment)) or (refused == ordinal and time.monotonic() < until)
+
+    def _built(self, shop_id: int, ordinal: int, number: str, moment: datetime, held: Snapshot | None) -> Snapshot:
+        try:
+            return build(shop_id, ordinal, number, moment, before=held)
+        except ledger.CorruptContent:
+            if held is None:
+                raise
+            logger.exception("Release %s of shop %s cannot be served; %s stays", number, shop_id, held.number)
+            self._refused[shop_id] = ordinal, time.monotonic() + encoding.RETRY_SECONDS
+            return held
+
+    def past(self, shop: Shop, release: Release, moment: datetime) -> Snapshot:
+        """That release as it stood at that moment. The first time costs what differs from the live one."""
+        with self._lock(shop.pk, "past"):
+            live = self._current.get(shop.pk)
+            known = [live, *reversed(self._past.values())] if live else [*reversed(self._past.values())]
+            for one in known:
+                if (one.shop_id, one.ordinal) == (shop.pk, release.ordinal) and one.holds_at(moment):
+                    return one
+            before = live or next((one for one in known if one.shop_id == shop.pk), None)
+            found = build(shop.pk, release.ordinal, release.number, moment, before=before)
+            self._past[shop.pk, release.ordinal, found.begins] = found
+            while len(self._past) > _PAST_KEPT:
+                self._past.popitem(last=False)
+            return found
+
+    def _lock(self, shop_id: int, what: str) -> Lock:
+        return self._locks.setdefault((shop_id, what), Lock())
+
+    def clear(self) -> None:
+        self.__init__()  # type: ignore[misc]
+
+
+_shelf = _Shelf()
+served = _shelf.served
+past = _shelf.past
+forget_snapshots = _shelf.clear
+
+
+def current(shop: Shop) -> Snapshot:
+    """What this process answers from now."""
+    return served(shop).snapshot

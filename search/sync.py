@@ -1,23 +1,20 @@
-"""Keeps the index rows equal to what is published. `plan` decides, `sync` does; a full rebuild is a sync of all keys.
+"""From what is published to releases: at once where the shop's policy is continuous, else as pending changes.
 
-The rows that make an entry answerable need no encoder, so an entry is unpublished even when the model is broken.
-Vectors come first where they can: a snapshot that sees the new number then finds them.
+`plan` decides, `sync` does; a full rebuild is a sync of all keys. What a release holds needs no encoder, so an entry is
+taken back even when the model is broken. Vectors come first where they can: a snapshot of the new release finds them.
 """
 
-import json
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 
-from django.db import transaction
-
-from cms.content import Content, live_contents
-from cms.models import Shop
+from cms.content import READING, Content, live_contents
+from cms.models import Policy, Shop
+from cms.releases import ledger
 from search import encoding
 from search.engine.encoder import EncoderUnavailable
-from search.models import IndexRecord, IndexVersion
 from search.passages import phrases
+from search.readings import successor
 
 logger = logging.getLogger(__name__)
 
@@ -39,60 +36,67 @@ def plan(wanted: Mapping[str, str], stored: Mapping[str, str]) -> Plan:
     return Plan(frozenset(write), frozenset(stored.keys() - wanted.keys()))
 
 
-def content_hash(content: Content) -> str:
-    return sha256(json.dumps(content, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def sync(shop: Shop, keys: Iterable[str] | None = None) -> Plan:
-    """Brings the rows of these keys (None: all) in line with what is published; returns what was done."""
-    keys = None if keys is None else sorted(set(keys))
+def sync(shop: Shop, keys: Iterable[str] | None = None, *, by: str = "") -> Plan:
+    """Brings these keys (None: all) in line with what is published; returns what was done, released or pending."""
+    # The first release holds all that is published by then.
+    keys = sorted(set(keys)) if keys is not None and ledger.proposed(shop) else None
     _encode_ahead(shop, keys)
-    with transaction.atomic():
-        # The lock makes the last writer read last, so two edits at once cannot leave the older one standing.
-        version, _ = IndexVersion.objects.select_for_update().get_or_create(shop=shop)
+    with ledger.locked(shop):
+        # Under the lock the last writer reads last, so two edits at once cannot leave the older one standing.
         contents = dict(live_contents(shop, keys))
-        wanted = {key: content_hash(content) for key, content in contents.items()}
+        wanted = {key: ledger.content_hash(content) for key, content in contents.items()}
         changes = plan(wanted, _stored(shop, keys))
         if changes:
-            _write(shop, changes, contents, wanted)
-            version.number += 1
-            version.save()
+            propose(shop, {key: contents.get(key) for key in changes.write | changes.delete}, by=by)
     return changes
+
+
+def propose(shop: Shop, changes: Mapping[str, Content | None], *, by: str = "", notes: str = "") -> None:
+    """These contents (None: the key goes) go live, or wait for the next cut, as the shop's policy is."""
+    with ledger.locked(shop):
+        changes = {**_first_reading(shop), **changes}
+        ledger.store(content for content in changes.values() if content is not None)
+        hashes = {key: ledger.content_hash(content) if content else None for key, content in changes.items()}
+        if policy_of(shop) == Policy.GATED:
+            ledger.set_pending(shop, hashes, by=by)
+        else:
+            ledger.make_release(shop, hashes, ledger.About(by=by, notes=notes))
+
+
+def policy_of(shop: Shop) -> str:
+    """As it is set now: who asks may have read the shop a while ago."""
+    return str(Shop.objects.values_list("release_policy", flat=True).get(pk=shop.pk))
+
+
+def _stored(shop: Shop, keys: list[str] | None) -> ledger.Hashes:
+    """What these changes are compared with: with what waits too, unless an editor publishes just these at once."""
+    if keys is None or policy_of(shop) == Policy.GATED:
+        stored = ledger.proposed(shop, keys)
+    else:
+        live = ledger.live_release(shop)
+        stored = ledger.held(shop, live.ordinal, keys) if live else {}
+    stored.pop(READING, None)
+    return stored
+
+
+def _first_reading(shop: Shop) -> dict[str, Content]:
+    if READING in ledger.proposed(shop, [READING]):
+        return {}
+    reading = successor(None, encoding.default_encoder())
+    return {READING: reading} if reading else {}
 
 
 def _encode_ahead(shop: Shop, keys: list[str] | None) -> None:
     texts = [text for _key, content in live_contents(shop, keys) for text in phrases(content)]
     try:
-        encoding.store_missing(texts)
+        encoding.store_missing(texts, name=encoder_of(shop))
     except EncoderUnavailable:
         logger.exception("No vectors for shop %s: its new phrases are found by their words only", shop.slug)
 
 
-def _stored(shop: Shop, keys: list[str] | None) -> dict[str, str]:
-    rows = IndexRecord.objects.filter(shop=shop)
-    if keys is not None:
-        rows = rows.filter(key__in=keys)
-    return dict(rows.values_list("key", "content_hash"))
-
-
-def _write(shop: Shop, changes: Plan, contents: Mapping[str, Content], hashes: Mapping[str, str]) -> None:
-    IndexRecord.objects.filter(shop=shop, key__in=changes.delete).delete()
-    IndexRecord.objects.bulk_create(
-        [
-            IndexRecord(shop=shop, key=key, content=contents[key], content_hash=hashes[key])
-            for key in sorted(changes.write)
-        ],
-        update_conflicts=True,
-        unique_fields=["shop", "key"],
-        update_fields=["content", "content_hash"],
-        batch_size=500,
-    )
-
-
-def touch(shop: Shop) -> None:
-    """Every process builds its snapshot from nothing: vectors or lessons changed, the content did not."""
-    with transaction.atomic():
-        version, _ = IndexVersion.objects.select_for_update().get_or_create(shop=shop)
-        version.number += 1
-        version.generation += 1
-        version.save()
+def encoder_of(shop: Shop) -> str:
+    """The name of the live release's encoder; of the one for new releases where there is none yet."""
+    live = ledger.live_release(shop)
+    reading = ledger.held(shop, live.ordinal, [READING]).get(READING) if live else None
+    name = ledger.contents_of([reading])[reading]["encoder"] if reading else ""
+    return str(name or encoding.default_encoder())

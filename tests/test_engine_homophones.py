@@ -137,3 +137,25 @@ def test_a_correction_is_as_long_as_the_cleaned_query_and_differs_where_it_says(
         for pair in found.pairs:
             assert text[pair.start :].startswith(pair.said)
             assert found.text[pair.start :].startswith(pair.meant)
+
+
+WRITTEN = st.lists(st.sampled_from([*TEXTS, "获发货时候", "开票吗", "no Hanzi", "款"]), max_size=6)
+
+
+@given(WRITTEN, WRITTEN, st.data())
+def test_after_updates_they_answer_as_if_built_from_what_is_left(before, more, data):
+    gone = data.draw(st.lists(st.sampled_from(range(len(before))), unique=True)) if before else []
+    left = [text for place, text in enumerate(before) if place not in gone]
+    changed = Homophones(before).updated(remove=[before[place] for place in gone], add=more)
+    fresh = Homophones([*more, *left])
+    for query in ("取件马是多少", "店子发票怎么开", "什么时侯发货", "经点款有吗", "获发活时候"):
+        assert changed.corrections(query) == fresh.corrections(query)
+    assert changed.updated(add=left, remove=more).corrections("什么时侯发货") == Homophones(left * 2).corrections(
+        "什么时侯发货"
+    )
+
+
+def test_what_was_added_is_understood_and_what_was_removed_is_forgotten():
+    added = shop().updated(add=["快递驿站在哪里"])
+    assert corrected(added, "快递译站在哪里") == "快递驿站在哪里"
+    assert corrected(added.updated(remove=["快递驿站在哪里"]), "快递译站在哪里") == corrected(shop(), "快递译站在哪里")

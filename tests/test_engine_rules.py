@@ -106,6 +106,12 @@ def test_compiling_is_deterministic_and_giving_a_group_twice_changes_nothing(gro
     assert Synonyms([*groups, *groups], texts).expand(query) == once
 
 
+@given(GROUPS, TEXTS, st.lists(TEXTS, max_size=4), st.lists(TEXTS, max_size=4), st.integers(0, 4))
+def test_updated_synonyms_answer_as_if_compiled_with_what_is_left(groups, query, before, more, gone):
+    changed = Synonyms(groups, before).updated(remove=before[:gone], add=more)
+    assert changed.expand(query) == Synonyms(groups, [*more, *before[gone:]]).expand(query)
+
+
 @given(st.text(max_size=60), st.lists(st.text(max_size=4), max_size=4))
 def test_no_text_breaks_an_expansion(query, terms):
     assert len(Synonyms([Group(tuple(terms))]).expand(query)) <= REWRITINGS

@@ -5,13 +5,14 @@ from dataclasses import replace
 import bm25s
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
-from search.engine import lexical
+from search.engine import lexical, retrieval
 from search.engine import vectors as dense
+from search.engine.adapter import Adapter
+from search.engine.codebook import EXACT, Codebook, train_codebook
 from search.engine.encoder import HashEncoder
-from search.engine.fusion import LEXICAL_WEIGHT
 from search.engine.lexical import LexicalIndex
 from search.engine.retrieval import POOL, Retriever
 from search.engine.text import tokens
@@ -35,12 +36,17 @@ def paired(passages):
     return list(zip(passages, ENCODER.encode([one.text for one in passages]), strict=True))
 
 
-def built(passages):
-    return Retriever(passages, ENCODER.encode([one.text for one in passages]))
+def built(passages, *, vectors=True, **options):
+    return Retriever(passages, ENCODER.encode([one.text for one in passages]) if vectors else None, **options)
 
 
 def ask(retriever, query, *, limit=50, **options):
     return retriever.search(query, ENCODER.encode([query])[0], limit=limit, **options)
+
+
+def unweighed(hits):
+    """How rare a word is depends on all passages, and a hit says what that makes of it even where it does not count."""
+    return [replace(hit, bm25=0) for hit in hits]
 
 
 @given(CORPUS, WORDS, UNRELATED)
@@ -48,36 +54,123 @@ def test_adding_an_unrelated_entry_never_changes_what_the_others_score_by_their_
     before = built(corpus(entries))
     after = before.updated(add=paired([Passage("other", text)]))
     found = [hit for hit in ask(after, query, lexical=False) if hit.entry != "other"]
-    # How rare a word is has changed, and a hit says what that makes of it.
-    unweighed = [replace(hit, bm25=0) for hit in ask(before, query, lexical=False)]
-    assert [replace(hit, bm25=0) for hit in found] == unweighed
+    assert unweighed(found) == unweighed(ask(before, query, lexical=False))
 
 
-@given(CORPUS, CORPUS, st.sets(st.integers(0, 5)), WORDS)
-def test_an_updated_retriever_finds_what_a_fresh_one_finds(entries, more, removed, query):
-    assume(len(removed & set(range(len(entries)))) < len(entries))
-    remove = {f"e{number}" for number in removed}
-    added = corpus(more, first=4)
-    updated = built(corpus(entries)).updated(remove=remove, add=paired(added))
-    fresh = built([one for one in corpus(entries) if one.entry not in remove] + added)
-    assert len(updated) == len(fresh)
-    for options in ({}, {"lexical": False}):
-        ours, theirs = ({hit.entry: hit for hit in ask(one, query, **options)} for one in (updated, fresh))
-        assert ours.keys() == theirs.keys()
-        for entry, hit in ours.items():
-            # The statistics are those of the last build: they weigh words, and words are so much of the score at most.
-            assert hit.score == pytest.approx(theirs[entry].score, abs=LEXICAL_WEIGHT if not options else 1e-5)
+class Shop:
+    """What a chain of edits leaves, and the retriever that went with it."""
+
+    def __init__(self, entries, **options):
+        self.entries, self.options = dict(entries), options
+        self.retriever = built(self.passages(), **options)
+
+    def passages(self, *names):
+        return [one for name in names or self.entries for one in self.entries[name]]
+
+    def edit(self, change):
+        removed = [name for name, passages in change.items() if not passages]
+        self.entries = {name: one for name, one in (self.entries | change).items() if one}
+        added = self.passages(*sorted(change.keys() - {*removed})) if len(removed) < len(change) else []
+        with_vectors = self.options.get("vectors", True)
+        pairs = paired(added) if with_vectors else [(one, None) for one in added]
+        self.retriever = self.retriever.updated(remove=set(change), add=pairs)
+
+    def anew(self):
+        return built(self.passages()[::-1], **self.options)
 
 
-@given(CORPUS, CORPUS, WORDS)
-def test_one_update_and_several_are_the_same(entries, more, query):
-    at_once = built(corpus(entries)).updated(add=paired(corpus(more, first=9)))
-    one_by_one = built(corpus(entries))
-    for passage in paired(corpus(more, first=9)):
-        one_by_one = one_by_one.updated(add=[passage])
-    ours, theirs = ask(at_once, query), ask(one_by_one, query)
-    assert [hit.entry for hit in ours] == [hit.entry for hit in theirs]
-    assert [hit.bm25 for hit in ours] == pytest.approx([hit.bm25 for hit in theirs])
+def phrasings(entry):
+    return st.lists(st.builds(Passage, st.just(entry), WORDS, st.booleans()), min_size=1, max_size=4)
+
+
+NAMES = ("a", "b", "c", "d")
+ENTRIES = st.fixed_dictionaries({}, optional={name: phrasings(name) for name in NAMES})
+FULL = ENTRIES.filter(bool)
+CHANGES = st.lists(
+    st.fixed_dictionaries({}, optional={name: st.just([]) | phrasings(name) for name in NAMES}).filter(bool),
+    min_size=1,
+    max_size=4,
+)
+TURN = Adapter(np.linalg.qr(np.random.default_rng(1).standard_normal((256, 256)))[0].astype(np.float32))
+COMPRESSED = train_codebook(ENCODER.encode(questions(500)))
+KINDS = {
+    "vectors": {},
+    "words": {"vectors": False},
+    "adapter": {"adapter": TURN},
+    "codebook": {"codebook": COMPRESSED},
+    "exact": {"codebook": EXACT},
+}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(before=FULL, changes=CHANGES, query=WORDS)
+def test_any_chain_of_updates_finds_bit_for_bit_what_is_found_anew(kind, before, changes, query):
+    # So few that every border and tie of a large shop is met.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(retrieval, "POOL", 3)
+        patch.setattr(retrieval, "CONTENDERS", 1)
+        patch.setattr(dense, "REACH", 1)
+        shop = Shop(before, **KINDS[kind])
+        for change in changes:
+            shop.edit(change)
+            for options in ({"limit": 2}, {}, {"lexical": False}):
+                assert ask(shop.retriever, query, **options) == ask(shop.anew(), query, **options)
+
+
+@given(before=FULL, changes=CHANGES, query=WORDS)
+def test_going_back_to_what_was_finds_again_what_was_found(before, changes, query):
+    shop = Shop(before)
+    first = ask(shop.retriever, query)
+    for change in changes:
+        shop.edit(change)
+    shop.edit({name: before.get(name, []) for name in NAMES})
+    assert ask(shop.retriever, query) == first
+
+
+def test_a_large_shop_finds_the_same_by_its_codebook_whatever_its_history():
+    texts, (rows, queries) = questions(1_500), vectors(1_500, 40, 96)
+    passages = [Passage(f"e{place // PHRASINGS}", text) for place, text in enumerate(texts)]
+    options = {"codebook": train_codebook(rows[::-1])}
+    fresh = Retriever(passages, rows, **options)
+    order = np.random.default_rng(0).permutation(300)
+    items = [place * PHRASINGS + at for place in order for at in range(PHRASINGS)]
+    grown = Retriever([passages[item] for item in items[:700]], rows[items[:700]], **options)
+    for start in range(600, 1_500, 100):
+        chosen = items[start : start + 100]
+        added = [(passages[item], rows[item]) for item in chosen]
+        grown = grown.updated(remove={passage.entry for passage, _ in added}, add=added)
+    assert grown.codebook is fresh.codebook is not None
+    for text, query in zip(texts, queries, strict=False):
+        assert grown.search(text, query, limit=10) == fresh.search(text, query, limit=10)
+
+
+@given(FULL, st.data())
+def test_a_hidden_passage_is_found_by_nothing_and_counts_for_nothing(entries, data):
+    passages = [one for passages in entries.values() for one in passages]
+    hidden = data.draw(st.sampled_from(passages))
+    left = [one for one in passages if one != hidden]
+    found = ask(built(passages), hidden.text, hidden=hidden, lexical=False)
+    assert unweighed(found) == unweighed(ask(built(left), hidden.text, lexical=False))
+
+
+@given(FULL, st.data())
+def test_the_best_by_words_of_what_is_not_hidden_scores_one(entries, data):
+    passages = [one for passages in entries.values() for one in passages]
+    hidden = data.draw(st.sampled_from(passages))
+    found = built(passages, vectors=False).search(hidden.text, None, limit=9, hidden=hidden)
+    assert not found or hidden.negative or any(one.negative for one in passages) or found[0].lexical == 1
+    assert all((hit.entry, hit.text) != (hidden.entry, hidden.text) or hidden.negative for hit in found)
+
+
+def test_an_entry_without_another_phrasing_is_not_found_by_the_hidden_one():
+    retriever = built(corpus([["怎么退货"], ["怎么退货", "退货流程"]]))
+    found = ask(retriever, "怎么退货", hidden=Passage("e0", "怎么退货"))
+    assert [(hit.entry, hit.text) for hit in found] == [("e1", "怎么退货")]
+
+
+def test_the_same_phrasing_of_two_entries_comes_in_the_order_of_their_names():
+    for passages in (corpus([["怎么退货"], ["怎么退货"]]), corpus([["怎么退货"], ["怎么退货"]])[::-1]):
+        assert [hit.entry for hit in ask(built(passages), "怎么退货")] == ["e0", "e1"]
 
 
 def test_the_old_retriever_answers_as_before_beside_the_updated_one():
@@ -143,7 +236,7 @@ def test_bm25_is_that_of_the_published_library_where_texts_are_as_long_as_is_usu
 
 def test_the_usual_length_is_that_of_the_phrasings_that_ship():
     phrasings = [text for field in read_fields().values() for question in field for text in question.wordings]
-    assert lexical.AVERAGE_LENGTH == pytest.approx(np.mean([len(tokens(text)) for text in phrasings]), abs=0.01)
+    assert pytest.approx(np.mean([len(tokens(text)) for text in phrasings]), abs=0.01) == lexical.AVERAGE_LENGTH
 
 
 @pytest.mark.parametrize("limit", [1, 10, 100, 5000])
@@ -182,3 +275,53 @@ def test_removed_vectors_are_never_found_and_as_many_as_asked_for_are(monkeypatc
     index = VectorIndex(rows).updated(remove=nearest[:1990].tolist(), add=rows[:PHRASINGS])
     found = index.nearest(queries[0], 100)
     assert sorted(found.tolist()) == sorted([*nearest[1990:].tolist(), *range(2_000, 2_000 + PHRASINGS)])
+
+
+def test_a_codebook_comes_back_from_its_bytes_and_finds_the_same():
+    rows, queries = vectors(2_000, 5, 32)
+    codebook = train_codebook(rows)
+    back = Codebook.from_bytes(codebook.to_bytes())
+    assert back.to_bytes() == codebook.to_bytes()
+    for query in queries:
+        ours, theirs = (VectorIndex(rows, codebook=one).nearest(query, 20) for one in (codebook, back))
+        assert ours.tolist() == theirs.tolist()
+
+
+def test_a_codebook_is_trained_the_same_from_the_same_vectors_and_is_never_trained_again():
+    rows = vectors(500, 1, 32)[0]
+    codebook = train_codebook(rows)
+    assert train_codebook(rows).to_bytes() == codebook.to_bytes()
+    index = VectorIndex(rows[:100], codebook=codebook).updated(remove=range(100), add=rows[200:])
+    assert index.codebook is codebook
+
+
+@pytest.mark.parametrize(
+    "data", [b"", b"short", b"\x02\0\0\0\x02\0\0\0", train_codebook(np.eye(16, 8)).to_bytes()[:-4]]
+)
+def test_bytes_that_are_no_codebook_are_refused(data):
+    with pytest.raises(ValueError, match="no codebook"):
+        Codebook.from_bytes(data)
+
+
+def test_a_codebook_of_another_dimension_or_of_too_few_vectors_is_refused():
+    with pytest.raises(ValueError, match="16 dimensions, a codebook of 8"):
+        VectorIndex(np.eye(16, dtype=np.float32), codebook=train_codebook(np.eye(16, 8, dtype=np.float32)))
+    with pytest.raises(ValueError, match="3 vectors are too few"):
+        train_codebook(np.eye(3, dtype=np.float32))
+
+
+def test_without_a_codebook_on_purpose_many_vectors_are_searched_exactly():
+    rows, queries = vectors(dense.FLAT_UP_TO + 1, 1, 32)
+    assert VectorIndex(rows).codebook is not None
+    index = VectorIndex(rows, codebook=EXACT)
+    assert index.codebook is None
+    assert index.nearest(queries[0], 50).tolist() == VectorIndex(rows).exact().nearest(queries[0], 50).tolist()
+
+
+def test_a_cosine_is_the_same_whatever_is_computed_beside_it():
+    rows, queries = vectors(700, 1, 384)
+    index = VectorIndex(rows[:350]).updated(remove=(), add=rows[350:])
+    whole, chance = VectorIndex(rows).cosines(queries[0], np.arange(700)), np.random.default_rng(0)
+    for count in (*range(1, 9), 64, 333):
+        items = chance.choice(700, count, replace=False)
+        assert index.cosines(queries[0], items).tolist() == whole[items].tolist()

@@ -1,5 +1,6 @@
 """A shop and its categories."""
 
+from datetime import time
 from urllib.parse import urlsplit
 
 from django.core.exceptions import ValidationError
@@ -21,6 +22,23 @@ class BilingualName(models.Model):
         return (self.name_en if (get_language() or "").startswith("en") else "") or self.name
 
 
+class Policy(models.TextChoices):
+    CONTINUOUS = "continuous", _("at once: what is published answers within seconds")
+    GATED = "gated", _("with the next cut: what is published waits until it is released")
+
+
+class Weekday(models.IntegerChoices):
+    """As ISO counts them."""
+
+    MONDAY = 1, _("Monday")
+    TUESDAY = 2, _("Tuesday")
+    WEDNESDAY = 3, _("Wednesday")
+    THURSDAY = 4, _("Thursday")
+    FRIDAY = 5, _("Friday")
+    SATURDAY = 6, _("Saturday")
+    SUNDAY = 7, _("Sunday")
+
+
 class Shop(BilingualName):
     slug = models.SlugField(_("slug"), unique=True, help_text=_("Names the shop in the API and in the widget's line."))
     allowed_origins = models.TextField(
@@ -36,6 +54,29 @@ class Shop(BilingualName):
         help_text=_(
             "Of the answers that bot and widget give by themselves. Fewer wrong ones mean more questions asked back."
         ),
+    )
+
+    release_policy = models.CharField(
+        _("published changes go live"), max_length=12, choices=Policy.choices, default=Policy.CONTINUOUS
+    )
+    cut_weekday = models.PositiveSmallIntegerField(
+        _("weekly cut on"),
+        choices=Weekday.choices,
+        null=True,
+        blank=True,
+        help_text=_("Left empty, somebody cuts by hand."),
+    )
+    cut_time = models.TimeField(_("at"), default=time(10, 0))
+    most_losses = models.FloatField(
+        _("losses that the gate accepts"),
+        choices=[
+            (0.0, _("none")),
+            (0.01, _("1 in 100 golden questions")),
+            (0.02, _("2 in 100 golden questions")),
+            (0.05, _("5 in 100 golden questions")),
+        ],
+        default=0.02,
+        help_text=_("Questions that were answered by the right entry and would no longer be."),
     )
 
     class Meta:

@@ -1,4 +1,4 @@
-"""The `--shop` option that several commands share."""
+"""The `--shop` option that the commands share."""
 
 from argparse import ArgumentParser
 
@@ -17,3 +17,15 @@ def chosen_shops(slug: str | None) -> list[Shop]:
     if slug and not shops:
         raise CommandError(f"There is no shop “{slug}”.")
     return shops
+
+
+def add_one_shop_argument(parser: ArgumentParser) -> None:
+    parser.add_argument("--shop", help="slug of the shop; may be left out where there is only one")
+
+
+def one_shop(slug: str | None) -> Shop:
+    """Raises CommandError where it is not clear which."""
+    shops = chosen_shops(slug)
+    if len(shops) != 1:
+        raise CommandError("Say which with --shop: " + ", ".join(shop.slug for shop in shops) + ".")
+    return shops[0]

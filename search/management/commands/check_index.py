@@ -35,6 +35,8 @@ def _sentence(found: Findings) -> str:
         f"{len(found.write)} to write ({', '.join(found.write[:5])})" if found.write else "",
         f"{len(found.delete)} to delete ({', '.join(found.delete[:5])})" if found.delete else "",
         f"{found.vectorless} phrasings without a vector" if found.vectorless else "",
+        "read by an encoder that is another one by now" if found.unread else "",
+        *found.broken[:3],
         found.encoder,
     ]
     return f"{found.shop}: {found.entries} entries; " + "; ".join(part for part in parts if part)

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from cms.demo.loader import Loaded, load_store
-from search.models import IndexVersion
+from cms.releases import ledger
 from search.sync import sync
 
 ACCOUNTS = {"editor": "Editor", "reviewer": "Reviewer", "agent": "Agent"}
@@ -28,8 +28,8 @@ class Command(BaseCommand):
                 made = [] if options["no_accounts"] else make_accounts()
         except (OSError, KeyError, ValueError) as exc:
             raise CommandError(f"The demo store's files cannot be loaded: {exc!r}") from exc
-        if loaded.anything or not IndexVersion.objects.filter(shop=loaded.shop).exists():
-            sync(loaded.shop)
+        if loaded.anything or ledger.live_release(loaded.shop) is None:
+            sync(loaded.shop, by="load_demo")
         self.stdout.write(_sentence(loaded, made))
 
 
