@@ -39,8 +39,8 @@ class Expansion:
 class Synonyms:
     """Groups, compiled. Immutable; `updated` gives another one.
 
-    `texts` are the phrasings that can be found: of several terms that could be meant, those which stand there most often
-    are tried first.
+    `texts` are the phrasings that can be found: of several terms that could be meant, those which stand there most
+    often are tried first.
     """
 
     def __init__(self, groups: Iterable[Group], texts: Iterable[str] = ()) -> None:
