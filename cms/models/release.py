@@ -91,6 +91,12 @@ class Release(FrozenModel):
         ordering = ["shop", "-ordinal"]
         verbose_name = _("release")
         verbose_name_plural = _("releases")
+        default_permissions = ("view",)
+        permissions = [
+            ("cut_release", "Can cut a release"),
+            ("roll_back_release", "Can roll back to a release"),
+            ("override_gate", "Can put a release live that the gate has blocked"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["shop", "ordinal"], name="release_ordinal_once"),
             models.UniqueConstraint(fields=["shop", "number"], name="release_number_once"),

@@ -192,7 +192,7 @@ def digest(hashes: Mapping[str, str]) -> str:
 class About:
     """What is kept with a release beside its contents. `report`: the hash of a stored content."""
 
-    kind: str = ReleaseKind.PATCH.value
+    kind: str = str(ReleaseKind.PATCH)
     by: str = ""
     notes: str = ""
     report: str | None = None

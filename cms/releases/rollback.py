@@ -18,7 +18,7 @@ def roll_back(shop: Shop, target: Release, *, by: str = "", notes: str = "") -> 
         published = ledger.proposed(shop)
         changes = {change.key: change.after for change in ledger.changes_between(shop, live.ordinal, target.ordinal)}
         ledger.contents_of(name for name in changes.values() if name)
-        about = ledger.About(kind=ReleaseKind.ROLLBACK.value, by=by, notes=notes, like=target.ordinal)
+        about = ledger.About(kind=str(ReleaseKind.ROLLBACK), by=by, notes=notes, like=target.ordinal)
         release = ledger.make_release(shop, changes, about, base=live.ordinal)
         ledger.set_pending(
             shop, {key: published.get(key) for key in changes.keys() | ledger.pending(shop).keys()}, by=by
