@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cms.content import Content
 from search import encoding
+from search.engine.codebook import EXACT
 from search.engine.completion import CompletionIndex
 from search.engine.encoder import EncoderUnavailable
 from search.engine.homophones import Homophones
@@ -47,18 +48,22 @@ class Audience:
         self.groups: dict[str, dict[str, str]] = {}
         for key, content in entries.items():
             self.groups.setdefault(content["group"], {})[content["locale"]] = key
+        self._groups_of_synonyms = rules.synonyms
         changed = self._changed(before) if before else None
         if before and changed is not None:
             self._take_over(before, changed)
         else:
             self._build()
-        self.synonyms = self._compiled_synonyms(rules)
-        self.reader = Reader(self.retriever, homophones=self.homophones, synonyms=self.synonyms)
+        self.reader = Reader(self.retriever, homophones=self._homophones, synonyms=self._synonyms)
 
     def _build(self) -> None:
         found = self._passages(self.groups)
-        self.retriever = Retriever(found, self._vectors(found), adapter=self.reading.adapter)
-        self.homophones = Homophones(passage.text for passage in found)
+        self.retriever = Retriever(
+            found, self._vectors(found), adapter=self.reading.adapter, codebook=self.reading.codebook or EXACT
+        )
+        texts = [passage.text for passage in found]
+        self._homophones = Homophones(texts)
+        self._synonyms = Synonyms(self._groups_of_synonyms, texts)
 
     def _changed(self, before: "Audience") -> set[str] | None:
         """The groups in which the two differ; None where they were read differently."""
@@ -73,6 +78,7 @@ class Audience:
         return {content["group"] for pair in differing for content in pair if content}
 
     def _take_over(self, before: "Audience", changed: set[str]) -> None:
+        """Costs what has changed, and finds what a full build would find."""
         found = self._passages(changed & self.groups.keys())
         vectors = self._vectors(found)
         rows: Iterable[NDArray[np.float32] | None] = repeat(None) if vectors is None else vectors
@@ -80,10 +86,15 @@ class Audience:
         if self.retriever.rebuild_due:
             self._build()
             return
-        self.homophones = Homophones(passage.text for passage in self._passages(self.groups))
-
-    def _compiled_synonyms(self, rules: Rules) -> Synonyms:
-        return Synonyms(rules.synonyms, (passage.text for passage in self._passages(self.groups)))
+        gone = [passage.text for passage in before._passages(changed & before.groups.keys())]
+        came = [passage.text for passage in found]
+        self._homophones = before._homophones.updated(remove=gone, add=came)
+        if self._groups_of_synonyms == before._groups_of_synonyms:
+            self._synonyms = before._synonyms.updated(remove=gone, add=came)
+        else:
+            self._synonyms = Synonyms(
+                self._groups_of_synonyms, (passage.text for passage in self._passages(self.groups))
+            )
 
     def _vectors(self, found: list[Passage]) -> Vectors | None:
         """None where a query could not be encoded either. What was never encoded, or is spoilt by now, is encoded."""

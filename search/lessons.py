@@ -1,10 +1,15 @@
 """What a shop teaches: learnt from its phrasings now and then, never by an edit, and released like any other change."""
 
-from cms.content import READING
+from collections.abc import Mapping
+
+from cms.content import READING, Content
 from cms.models import Shop
 from cms.releases import ledger
 from search import encoding
-from search.engine.learning import NOTHING_LEARNT, Lesson, learn
+from search.engine.encoder import EncoderUnavailable
+from search.engine.learning import Lesson, learn
+from search.engine.retrieval import Retriever
+from search.engine.vectors import FLAT_UP_TO
 from search.passages import is_entry, passages
 from search.readings import reading_content
 from search.sync import encoder_of, propose
@@ -12,9 +17,8 @@ from search.sync import encoder_of, propose
 
 def learn_shop(shop: Shop) -> Lesson:
     """Learns anew from what the shop would release now, and proposes it. Raises EncoderUnavailable."""
-    hashes = ledger.proposed(shop)
-    lesson = learn_from(hashes, name=encoder_of(shop))
-    propose(shop, {READING: reading_content(encoder_of(shop), lesson)}, notes="learn_shop")
+    lesson, reading = learn_from(ledger.proposed(shop), name=encoder_of(shop))
+    propose(shop, {READING: reading}, notes="learn_shop")
     return lesson
 
 
@@ -24,11 +28,19 @@ def knows_lesson(shop: Shop) -> bool:
     return bool(name and ledger.contents_of([name])[name]["learnt"])
 
 
-def learn_from(hashes: ledger.Hashes, *, name: str) -> Lesson:
-    """What the phrasings of these contents teach with the encoder of that name. Raises EncoderUnavailable."""
+def learn_from(hashes: Mapping[str, str], *, name: str) -> tuple[Lesson, Content]:
+    """What the phrasings of these contents teach with the encoder of that name, and the reading that holds it. Raises
+    EncoderUnavailable."""
     encoding.encoder(name)
     contents = ledger.contents_of(hashes.values())
     ordered = (contents[hashes[key]] for key in sorted(hashes))
     found = [part for content in ordered if is_entry(content) for part in passages(content["group"], content)]
-    vectors = encoding.stored_vectors([passage.text for passage in found], name=name)
-    return learn(found, vectors) if vectors is not None else NOTHING_LEARNT
+    texts = [passage.text for passage in found]
+    encoding.store_missing(texts, name=name)
+    vectors = encoding.stored_vectors(texts, name=name)
+    if vectors is None:  # it was there a moment ago
+        raise EncoderUnavailable(name)
+    lesson = learn(found, vectors)
+    many = len(found) > FLAT_UP_TO
+    codebook = Retriever(found, vectors, adapter=lesson.adapter).codebook if many else None
+    return lesson, reading_content(name, lesson, codebook)

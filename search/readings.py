@@ -9,6 +9,7 @@ from dataclasses import asdict, dataclass
 from cms.content import Content
 from search import encoding
 from search.engine.adapter import Adapter
+from search.engine.codebook import Codebook
 from search.engine.confidence import Confidence
 from search.engine.encoder import EncoderUnavailable
 from search.engine.fits import confidence_of, fit_for
@@ -24,6 +25,7 @@ class Reading:
     recipe: str = ""
     adapter: Adapter | None = None
     confidence: Confidence | None = None
+    codebook: Codebook | None = None
 
     @property
     def can_encode(self) -> bool:
@@ -37,8 +39,9 @@ class Reading:
         return self.confidence or fit_for(self.recipe)
 
 
-def reading_content(name: str, lesson: Lesson | None = None) -> Content:
-    """For the encoder of that name, with what was learnt with it. Raises EncoderUnavailable."""
+def reading_content(name: str, lesson: Lesson | None = None, codebook: Codebook | None = None) -> Content:
+    """For the encoder of that name, with what was learnt with it. `codebook`: by which the vectors of a large shop are
+    compressed; without one they are searched exactly. Raises EncoderUnavailable."""
     adapter, confidence, trial = (lesson.adapter, lesson.confidence, lesson.trial) if lesson else (None, None, None)
     return {
         "kind": "reading",
@@ -47,6 +50,7 @@ def reading_content(name: str, lesson: Lesson | None = None) -> Content:
         "adapter": base64.b64encode(adapter.to_bytes()).decode() if adapter else None,
         "confidence": asdict(confidence) if confidence else None,
         "trial": asdict(trial) if trial else None,
+        "codebook": base64.b64encode(codebook.to_bytes()).decode() if codebook else None,
         "learnt": lesson is not None,
     }
 
@@ -63,6 +67,7 @@ def compile_reading(name: str, content: Content | None) -> Reading:
             recipe=content["recipe"],
             adapter=Adapter.from_bytes(base64.b64decode(content["adapter"])) if content["adapter"] else None,
             confidence=confidence_of(content["confidence"]) if content["confidence"] else None,
+            codebook=Codebook.from_bytes(base64.b64decode(content["codebook"])) if content["codebook"] else None,
         )
     return _compiled[name]
 
