@@ -138,7 +138,7 @@ def test_what_is_the_same_with_what_was_removed_or_added_is_the_text_before_or_a
 
 @given(TEXT, TEXT, TEXT, TEXT)
 def test_a_long_text_loses_nothing_where_its_lines_are_compared_first(start, old, new, end):
-    before, after = "\n".join([start, old, end]), "\n".join([start, new, end])
+    before, after = f"{start}\n{old}\n{end}", f"{start}\n{new}\n{end}"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(differences, "_LONG", 0)
         parts = word_diff(before, after)
