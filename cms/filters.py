@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy as _
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.models import Locale
 
-from cms.models import FAQ, Category, IntentRule, Pin, Script, Shop, SynonymGroup
+from cms.models import FAQ, Category, GoldenCase, IntentRule, Pin, Script, Shop, SynonymGroup
 
 STATES = [
     ("live", _("live")),
@@ -71,3 +71,9 @@ class IntentRuleFilterSet(WagtailFilterSet):
     class Meta:
         model = IntentRule
         fields = ["shop", "intent", "urgent", "active"]
+
+
+class GoldenCaseFilterSet(WagtailFilterSet):
+    class Meta:
+        model = GoldenCase
+        fields = ["shop", "channel", "must", "source", "active"]

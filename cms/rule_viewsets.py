@@ -7,6 +7,7 @@ from wagtail.admin.ui.tables import BooleanColumn, Column
 from wagtail.snippets.views.snippets import SnippetViewSet, SnippetViewSetGroup
 
 from cms.filters import IntentRuleFilterSet, PinFilterSet, SynonymFilterSet
+from cms.golden_viewsets import GoldenCaseViewSet
 from cms.models import IntentRule, Pin, SynonymGroup
 
 
@@ -103,7 +104,7 @@ class IntentRuleViewSet(RuleViewSet):
 
 
 class RulesGroup(SnippetViewSetGroup):
-    items = (SynonymViewSet, PinViewSet, IntentRuleViewSet)
+    items = (SynonymViewSet, PinViewSet, IntentRuleViewSet, GoldenCaseViewSet)
     menu_label = _("Rules")
     menu_name = "rules"
     menu_icon = "sliders"

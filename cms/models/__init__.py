@@ -1,6 +1,7 @@
 """The content of a shop: what editors own."""
 
 from cms.models.entry import FAQ, AnswerVariant, Channel, Emotion, Entry, FAQAnswer, Mode, Scene, Script, ScriptAnswer
+from cms.models.golden import CaseSource, GoldenCase
 from cms.models.product import Fact, FactKind, Product
 from cms.models.release import (
     RUNNING,
@@ -22,6 +23,7 @@ __all__ = [
     "RUNNING",
     "Action",
     "AnswerVariant",
+    "CaseSource",
     "Category",
     "Channel",
     "Cut",
@@ -34,6 +36,7 @@ __all__ = [
     "FactKind",
     "Frozen",
     "GoLive",
+    "GoldenCase",
     "IntentRule",
     "Match",
     "Mode",

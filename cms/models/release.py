@@ -186,8 +186,9 @@ RUNNING = (CutState.WAITING, CutState.BUILDING, CutState.CHECKING)
 class Cut(models.Model):
     """One attempt at a weekly cut. It runs aside; only its last step, one transaction, makes a release.
 
-    `keys`: the chosen pending changes (None: all). `base`: the ordinal it was compared with. `done` of `total` is
-    where it stands in its state. `worker` and `beat_at` tell a cut that runs from one whose process was killed.
+    `keys`: the chosen pending changes (None: all). `base`: the ordinal it was compared with. `changes`: what it would
+    change there, key -> content hash or None, once that is known. `done` of `total` is where it stands in its state.
+    `worker` and `beat_at` tell a cut that runs from one whose process was killed.
     """
 
     shop = models.ForeignKey(Shop, on_delete=models.CASCADE, related_name="cuts", verbose_name=_("shop"))
@@ -201,6 +202,7 @@ class Cut(models.Model):
     started_at = models.DateTimeField(_("started at"), auto_now_add=True)
     ended_at = models.DateTimeField(null=True)
     base = models.PositiveIntegerField(default=0)
+    changes: Any = models.JSONField(null=True)
     done = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)
     worker = models.CharField(max_length=200, blank=True)
