@@ -4,7 +4,7 @@ Whoever answers works on this and on nothing else, so no draft can slip out thro
 """
 
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import nh3
@@ -120,11 +120,21 @@ def facts_content(shop: Shop) -> Content:
 
 
 def _product(product: Product) -> Content:
-    return {"name": product.name, "name_en": product.name_en}
+    return {
+        "name": product.name,
+        "name_en": product.name_en,
+        "price": None if product.price is None else str(product.price),
+        "summary": product.summary,
+        "summary_en": product.summary_en,
+    }
 
 
-def _facts(shop: Shop) -> QuerySet[Fact]:
-    return shop.facts.select_related("product").order_by("key", "product__key", "valid_from", "pk")
+def _facts(shop: Shop) -> list[Fact]:
+    def place(fact: Fact) -> tuple[str, str, date, int]:
+        return fact.key, fact.product.key if fact.product else "", fact.valid_from or date.min, fact.pk
+
+    # Databases sort texts and NULLs differently, and the same facts have to be the same content in all of them.
+    return sorted(shop.facts.select_related("product"), key=place)
 
 
 def _fact(fact: Fact) -> Content:
@@ -132,7 +142,9 @@ def _fact(fact: Fact) -> Content:
         "key": fact.key,
         "product": fact.product.key if fact.product else None,
         "label": fact.label,
+        "kind": fact.kind,
         "value": fact.display,
+        "unit": fact.unit,
         "value_en": fact.value_en,
         "valid_from": fact.valid_from.isoformat() if fact.valid_from else None,
         "valid_to": fact.valid_to.isoformat() if fact.valid_to else None,
