@@ -81,6 +81,13 @@ def build(shop_id: int, ordinal: int, number: str, moment: datetime, *, before: 
     return picture(shop_id, ordinal, number, hashes, moment, before=before)
 
 
+def build_what_is_sound(shop_id: int, ordinal: int, number: str, moment: datetime) -> Snapshot:
+    """The release without its spoilt contents, for a process that has nothing else to answer from."""
+    hashes = ledger.held(shop_id, ordinal)
+    sound, _broken = ledger.sound_contents_of(hashes.values())
+    return picture(shop_id, ordinal, number, {key: name for key, name in hashes.items() if name in sound}, moment)
+
+
 def _moved(before: Snapshot, ordinal: int) -> dict[str, str]:
     hashes = dict(before.hashes)
     for change in ledger.changes_between(before.shop_id, before.ordinal, ordinal):
@@ -178,8 +185,8 @@ class Served:
 class _Shelf:
     """The live picture of each shop, and a few of the past, for this process.
 
-    While one thread builds a newer one, the others answer from the old. A release that cannot be built is not served:
-    the old one stays, and it is tried again after a while.
+    While one thread builds a newer one, the others answer from the old. A release with a spoilt content is not served:
+    the old one stays, or where there is none what is sound; it is tried again after a while.
     """
 
     def __init__(self) -> None:
@@ -214,11 +221,9 @@ class _Shelf:
         try:
             return build(shop_id, ordinal, number, moment, before=held)
         except ledger.CorruptContent:
-            if held is None:
-                raise
-            logger.exception("Release %s of shop %s cannot be served; %s stays", number, shop_id, held.number)
+            logger.exception("Release %s of shop %s is not whole: run `manage.py check_index`", number, shop_id)
             self._refused[shop_id] = ordinal, time.monotonic() + encoding.RETRY_SECONDS
-            return held
+            return held or build_what_is_sound(shop_id, ordinal, number, moment)
 
     def past(self, shop: Shop, release: Release, moment: datetime) -> Snapshot:
         """That release as it stood at that moment. The first time costs what differs from the live one."""
@@ -226,7 +231,9 @@ class _Shelf:
             live = self._current.get(shop.pk)
             known = [live, *reversed(self._past.values())] if live else [*reversed(self._past.values())]
             for one in known:
-                if (one.shop_id, one.ordinal) == (shop.pk, release.ordinal) and one.holds_at(moment):
+                same = (one.shop_id, one.ordinal) == (shop.pk, release.ordinal) and one.holds_at(moment)
+                # One that was built without the encoder serves only while there is none.
+                if same and one.for_agents.degraded != one.reading.can_encode:
                     return one
             before = live or next((one for one in known if one.shop_id == shop.pk), None)
             found = build(shop.pk, release.ordinal, release.number, moment, before=before)

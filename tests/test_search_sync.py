@@ -2,13 +2,13 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cms.content import FACTS, READING, SETTINGS
-from cms.models import Fact, Release
+from cms.models import Fact, Release, ReleaseItem
 from cms.releases import ledger
 from search import encoding, snapshots, sync
 from search.answering import Question, suggest
@@ -250,3 +250,38 @@ def test_an_edit_reuses_what_stands_and_finds_what_a_full_build_finds(shop):
     for query in ("几天寄出", "怎么开发票", "微信支付", "赔"):
         found = [one.for_shoppers.reader.rank(query, encoding.query_vector, limit=5) for one in (grown, anew)]
         assert found[0] == found[1]
+
+
+def spoil(key):
+    """As a failing disk does it: past the models, and past the triggers."""
+    item = ReleaseItem.objects.get(key=key, until=None)
+    with connection.cursor() as cursor:
+        for statement in UNGUARDED[connection.vendor]:
+            cursor.execute(statement)
+        cursor.execute("UPDATE cms_storedcontent SET text = '{}' WHERE hash = %s", [item.content_id])
+
+
+UNGUARDED = {
+    "sqlite": ["DROP TRIGGER cms_storedcontent_frozen"],
+    "postgresql": ["DROP TRIGGER cms_storedcontent_frozen ON cms_storedcontent"],
+}
+
+
+def test_a_release_with_a_spoilt_content_is_not_served_while_there_is_an_older_one(shop, live, caplog):
+    live(publish, shop, "怎么开发票")
+    snapshots.current(shop)
+    spoilt = live(publish, shop, "什么时候发货")
+    spoil(spoilt.key)
+    assert snapshots.current(shop).ordinal == 1
+    assert titles(shop, "怎么开发票") == ["怎么开发票"]
+    assert "is not whole" in caplog.text
+    assert findings(shop).broken
+
+
+def test_a_new_process_answers_from_what_is_sound(shop, live, caplog):
+    live(publish, shop, "怎么开发票")
+    spoilt = live(publish, shop, "什么时候发货")
+    spoil(spoilt.key)
+    assert titles(shop, "怎么开发票") == ["怎么开发票"]
+    assert snapshots.current(shop).ordinal == 2
+    assert "is not whole" in caplog.text

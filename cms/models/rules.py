@@ -1,4 +1,4 @@
-"""What editors lay down beside the entries: synonyms, pins and intent rules. They hold from the moment they are saved.
+"""What editors lay down beside the entries: synonyms, pins and intent rules. They are released as entries are.
 
 They have no drafts: a rule is switched on and off. `uid` names a rule that comes from a file: it is loaded once.
 """
