@@ -8,8 +8,8 @@ from typing import Any
 from search.answering import Suggestion, Suggestions
 
 
-def as_json(found: Suggestions, *, query_id: str) -> dict[str, Any]:
-    """`query_id` is the signed one that feedback names."""
+def as_json(found: Suggestions, *, query_id: str | None) -> dict[str, Any]:
+    """`query_id` is the signed one that feedback names; None where nobody was answered, so that none can be given."""
     return {
         "decision": found.decision,
         "reason": found.reason,

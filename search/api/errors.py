@@ -8,6 +8,20 @@ from rest_framework.response import Response
 from rest_framework.views import exception_handler
 
 
+class NotThere(exceptions.NotFound):
+    """A 404 that says in `fields` what there is instead."""
+
+    def __init__(self, message: str, fields: dict[str, list[str]]) -> None:
+        super().__init__(message)
+        self.fields = fields
+
+
+class Unreadable(exceptions.APIException):
+    status_code = status.HTTP_503_SERVICE_UNAVAILABLE
+    default_detail = _("This release cannot be read at the moment.")
+    default_code = "unreadable"
+
+
 class TooLarge(exceptions.APIException):
     status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
     default_detail = _("The request body is too large.")
@@ -20,9 +34,10 @@ def handle(exc: Exception, context: dict[str, Any]) -> Response | None:
     if response is None:
         return None
     detail = getattr(exc, "detail", None) or response.data.get("detail")
-    fields = _fields(detail) if isinstance(exc, exceptions.ValidationError) else {}
-    code = "invalid" if fields else getattr(detail, "code", "error")
-    message = "; ".join(f"{name}: {text}" for name, texts in fields.items() for text in texts) or str(detail)
+    wrong = _fields(detail) if isinstance(exc, exceptions.ValidationError) else {}
+    code = "invalid" if wrong else getattr(detail, "code", "error")
+    message = "; ".join(f"{name}: {text}" for name, texts in wrong.items() for text in texts) or str(detail)
+    fields = wrong or getattr(exc, "fields", {})
     response.data = body(code, message, fields)
     return response
 

@@ -1,8 +1,10 @@
 """What the API takes and gives. Unknown names are refused: a misspelt parameter is a mistake, never ignored."""
 
+from datetime import MAXYEAR, MINYEAR, datetime
 from typing import Any
 
 from django.conf import settings
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
@@ -47,6 +49,17 @@ def _short(length: int = 64, **kwargs: Any) -> serializers.CharField:
     return serializers.CharField(max_length=length, required=False, **kwargs)
 
 
+class Moment(serializers.DateTimeField):
+    """ISO 8601 with an offset: a moment without one is another one in every time zone."""
+
+    def enforce_timezone(self, value: datetime) -> datetime:
+        if timezone.is_naive(value):
+            raise serializers.ValidationError(_("An offset is needed, such as 2026-11-11T20:05:00+08:00."))
+        if not MINYEAR < value.year < MAXYEAR:
+            self.fail("overflow")
+        return super().enforce_timezone(value)
+
+
 class OrderIn(Strict):
     number = _short()
     tracking_number = _short()
@@ -68,6 +81,8 @@ class SuggestIn(Strict):
     conversation_id = _short(100)
     limit = serializers.IntegerField(min_value=1, max_value=20, default=5)
     explain = serializers.BooleanField(default=False)
+    release = _short(20, help_text="Answer from this release, such as 2026-W47.3. Not for the widget.")
+    as_of = Moment(required=False, help_text="Answer as at this moment (ISO 8601 with offset). Not for the widget.")
 
     def question(self, channel: str) -> Question:
         """The validated data as what `suggest` takes."""
@@ -202,7 +217,7 @@ class SuggestOut(serializers.Serializer):
     suggestions = SuggestionOut(many=True)
     release = serializers.CharField()
     degraded = serializers.BooleanField()
-    query_id = serializers.SerializerMethodField()
+    query_id = serializers.SerializerMethodField(help_text="null for an answer from the past: it was given to nobody")
     took_ms = serializers.FloatField()
     why = WhyDecisionOut(required=False, allow_null=True, help_text="with `explain` only")
 
@@ -210,8 +225,8 @@ class SuggestOut(serializers.Serializer):
     def get_intent(self, found: Suggestions) -> dict[str, Any] | None:
         return dict(IntentOut(found).data) if found.intent else None
 
-    def get_query_id(self, found: Suggestions) -> str:
-        return str(self.context["query_id"])
+    def get_query_id(self, found: Suggestions) -> str | None:
+        return self.context["query_id"]
 
 
 class CompletionOut(serializers.Serializer):

@@ -17,12 +17,14 @@ from rest_framework.views import APIView
 from cms.models import Channel
 from search import browsing, encoding, querylog
 from search.answering import Question, suggest
+from search.api import past
 from search.api import serializers as api
 from search.api.answers import as_json
 from search.api.callers import Caller, CallerThrottle, KeyAuthentication, identify
 from search.api.errors import TooLarge
 from search.engine.encoder import EncoderUnavailable
 from search.models import Feedback
+from search.releases.replaying import replay
 
 BODY_LIMIT = 64 * 1024
 _ERRORS = {
@@ -31,9 +33,10 @@ _ERRORS = {
         400: "A parameter is wrong; `fields` names it.",
         401: "A key or a log-in is needed, or the key is not known.",
         403: "Not allowed for this key, account or page.",
-        404: "No such shop.",
+        404: "There is no such shop, or no such release.",
         413: "The body is over 64 KB.",
         429: "Too many requests; see Retry-After.",
+        503: "What is stored cannot be read; it is logged, and another release may still answer.",
     }.items()
 }
 
@@ -58,12 +61,17 @@ class Endpoint(APIView):
 class SuggestView(Endpoint):
     @extend_schema(request=api.SuggestIn, responses={200: api.SuggestOut, **_ERRORS})
     def post(self, request: Request) -> Response:
-        """What to answer to a customer's words, in anybody's words."""
+        """What to answer to a customer's words, in anybody's words.
+
+        With `release` or `as_of`: what would have been answered. That is not counted as a question of a customer.
+        """
         asked = api.SuggestIn(data=request.data)
         data = self.valid(asked)
         caller = identify(request, shop=data.get("shop"), channel=data.get("channel"))
-        conversation = data.get("conversation_id", "")
-        return _suggested(caller, asked.question(caller.channel), conversation_id=conversation)
+        question = asked.question(caller.channel)
+        if "release" in data or "as_of" in data:
+            return _replayed(caller, question, data)
+        return _suggested(caller, question, conversation_id=data.get("conversation_id", ""))
 
     @extend_schema(parameters=[api.SuggestQuery], responses={200: api.SuggestOut, **_ERRORS})
     def get(self, request: Request) -> Response:
@@ -82,6 +90,18 @@ def _suggested(caller: Caller, question: Question, *, conversation_id: str = "")
     found = suggest(caller.shop, question)
     querylog.record(caller.shop, caller.channel, found, conversation_id=conversation_id)
     return Response(as_json(found, query_id=querylog.public_id(caller.shop, found.query_id)))
+
+
+def _replayed(caller: Caller, question: Question, data: dict[str, Any]) -> Response:
+    """Not in the query log, and without an id for feedback: nobody was answered."""
+    asked = [name for name in ("release", "as_of") if name in data]
+    if caller.channel == Channel.WIDGET:
+        # An answer can have been taken back for a good reason.
+        message = _("Only agents and programs with a key may ask what was answered in the past.")
+        raise exceptions.ValidationError({name: [message] for name in asked})
+    with past.explained():
+        found = replay(caller.shop, question, number=data.get("release", ""), as_of=data.get("as_of"))
+    return Response(as_json(found, query_id=None))
 
 
 class CompleteView(Endpoint):
