@@ -74,11 +74,16 @@ def entry_content(entry: Entry) -> Content:
         "mode": entry.mode,
         "valid_from": _iso(entry.valid_from),
         "valid_to": _iso(entry.valid_to),
-        "answers": [_answer(answer) for answer in entry.answers.all() if answer.says_something],
+        "answers": [_answer(answer) for answer in _in_order(entry) if answer.says_something],
     }
     if isinstance(entry, Script):
         content |= {"scene": entry.scene, "emotion": entry.emotion}
     return content
+
+
+def _in_order(entry: Entry) -> list[Any]:
+    # What was not written in a form has no place of its own: then the order in which it was made.
+    return sorted(entry.answers.all(), key=lambda answer: (answer.sort_order or 0, answer.pk or 0))
 
 
 def _iso(moment: datetime | None) -> str | None:
