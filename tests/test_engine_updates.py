@@ -234,8 +234,8 @@ def test_bm25_is_that_of_the_published_library_where_texts_are_as_long_as_is_usu
         assert found == pytest.approx(theirs, rel=1e-4, abs=1e-5)
 
 
-def test_the_usual_length_is_that_of_the_phrasings_that_ship():
-    phrasings = [text for field in read_fields().values() for question in field for text in question.wordings]
+def test_the_usual_length_is_that_of_the_formal_wordings_that_ship():
+    phrasings = [one.chinese[0] for field in read_fields().values() for one in field if one.chinese]
     assert pytest.approx(np.mean([len(tokens(text)) for text in phrasings]), abs=0.01) == lexical.AVERAGE_LENGTH
 
 

@@ -21,9 +21,11 @@ from numpy.typing import NDArray
 from search.engine.text import clean, tokens
 
 K1, B = 1.2, 0.75
-AVERAGE_LENGTH = 15.66
-"""Tokens of a phrasing, by which long ones count less: the mean of the 18 410 in `tuning/phrasings`. The corpus's own
-mean would move every score with every edit."""
+AVERAGE_LENGTH = 20.15
+"""Tokens of a phrasing, by which long ones count less: the mean of the formal Chinese wordings in `tuning/phrasings`,
+which are written as an editor's are. The corpus's own mean would move every score with every edit. On questions that
+are held out (`general_lcqmc`, whose mean is 19.3) both rank alike, and with the mean of all wordings, 15.7, R@1 is
+0.004 lower."""
 Items = NDArray[np.int64]
 """Numbers of passages: their place in the order in which they were added."""
 
