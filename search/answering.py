@@ -1,7 +1,7 @@
 """The one way to an answer: bot, agent, widget, desk and tests all come through `suggest`."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 import numpy as np
 from django.utils import timezone
 from django.utils.html import escape
+from numpy.typing import NDArray
 
 from cms.content import Content
 from cms.intents import URGENT
@@ -22,7 +23,7 @@ from search.engine.explaining import why_decision, why_entry
 from search.engine.pins import FOUND_BY as FOUND_BY_PIN
 from search.engine.pins import Pinned
 from search.engine.text import han_share, has_words
-from search.engine.types import Decision, EntryHit, Reason
+from search.engine.types import Decision, EntryHit, Passage, Reason
 from search.engine.wordings import Ranking
 from search.snapshots import Audience, Snapshot
 
@@ -91,13 +92,9 @@ def suggest(shop: Shop, question: Question) -> Suggestions:
 def answer(snapshot: Snapshot, question: Question, moment: datetime) -> Suggestions:
     """A function of its arguments, but for `query_id` and `took_ms`; `moment` is what the conditions go by."""
     started = time.perf_counter()
-    audience = snapshot.for_agents if question.channel == Channel.AGENT else snapshot.for_shoppers
-    asked = _Asked(snapshot, audience, question, moment)
-    pins = snapshot.rules.pins.of(question.query, moment)
-    # In other words a question could reach an entry that its own words are refused by.
-    never = audience.groups_of(pins.never) | audience.groups_refusing(question.query)
-    ranking = _ranked(asked, without=never)
-    verdict = _pinned(asked, ranking, pins) or _judged(asked, ranking)
+    asked = _Asked(snapshot, question, moment)
+    verdict = _verdict(asked)
+    ranking = verdict.ranking
     intent, urgent = _intent(asked, verdict)
     return Suggestions(
         query_id=uuid4(),
@@ -116,54 +113,89 @@ def answer(snapshot: Snapshot, question: Question, moment: datetime) -> Suggesti
     )
 
 
+Encode = Callable[[str], NDArray[np.float32] | None]
+
+
+def judge(
+    snapshot: Snapshot,
+    question: Question,
+    moment: datetime,
+    *,
+    hidden: Passage | None = None,
+    encode: Encode | None = None,
+) -> "Verdict":
+    """What `answer` decides, before it is cut to what the reader is shown. `hidden`: as if this passage were not there.
+    `encode`: where the vectors of texts come from, by default the release's encoder."""
+    return _verdict(_Asked(snapshot, question, moment, hidden, encode))
+
+
 @dataclass(frozen=True, slots=True)
 class _Asked:
     """A question, and what may be answered to this reader at this moment."""
 
     snapshot: Snapshot
-    audience: Audience
     question: Question
     moment: datetime
+    hidden: Passage | None = None
+    encode: Encode | None = None
+
+    @property
+    def audience(self) -> Audience:
+        agents = self.question.channel == Channel.AGENT
+        return self.snapshot.for_agents if agents else self.snapshot.for_shoppers
 
     def fit(self, ranking: Ranking) -> Confidence:
         return self.audience.reading.fit(words_only=ranking.words_only)
 
 
 @dataclass(frozen=True, slots=True)
-class _Verdict:
+class Verdict:
+    """`found`: those that have an answer for this reader, best first; `ranking`: all that were found by their words."""
+
     confidence: float
     decision: Decision
     reason: Reason
     found: Sequence[Suggestion]
+    ranking: Ranking
+
+
+def _verdict(asked: _Asked) -> Verdict:
+    query = asked.question.query
+    pins = asked.snapshot.rules.pins.of(query, asked.moment)
+    # In other words a question could reach an entry that its own words are refused by.
+    never = asked.audience.groups_of(pins.never) | asked.audience.groups_refusing(query)
+    ranking = _ranked(asked, without=never)
+    return _pinned(asked, ranking, pins) or _judged(asked, ranking)
 
 
 def _ranked(asked: _Asked, *, without: frozenset[str]) -> Ranking:
+    encode = asked.encode or asked.audience.query_vector
     limit = asked.question.limit + OPTIONS
-    return asked.audience.reader.rank(asked.question.query, asked.audience.query_vector, limit=limit, without=without)
+    return asked.audience.reader.rank(asked.question.query, encode, limit=limit, without=without, hidden=asked.hidden)
 
 
-def _pinned(asked: _Asked, ranking: Ranking, pins: Pinned) -> _Verdict | None:
+def _pinned(asked: _Asked, ranking: Ranking, pins: Pinned) -> Verdict | None:
     """The first pinned entry that has an answer for this reader, with the others behind it; None where none has."""
     for key, text in pins.first:
         for group in asked.audience.groups_of([key]):
             pin = EntryHit(group, text, score=1.0, dense=0.0, lexical=0.0, by=(FOUND_BY_PIN,))
             found = _answers(asked, [pin, *(hit for hit in ranking.hits if hit.entry != group)], 1.0)
             if found and found[0].group == group:
-                return _Verdict(1.0, Decision.ANSWER, Reason.PINNED, found)
+                return Verdict(1.0, Decision.ANSWER, Reason.PINNED, found, ranking)
     return None
 
 
-def _judged(asked: _Asked, ranking: Ranking) -> _Verdict:
+def _judged(asked: _Asked, ranking: Ranking) -> Verdict:
     hits = ranking.hits
     if not has_words(asked.question.query):
-        return _Verdict(0.0, Decision.ABSTAIN, Reason.NO_WORDS, [])
+        return Verdict(0.0, Decision.ABSTAIN, Reason.NO_WORDS, [], ranking)
     wrong_rate = asked.snapshot.wrong_rate
     confidence, decision, reason = asked.fit(ranking).decide(asked.question.query, hits, wrong_rate=wrong_rate)
     found = _answers(asked, hits, confidence)
     if hits and (not found or found[0].group != hits[0].entry):
         # The best entry has nothing to say here; the next best is not what was asked for.
-        return _Verdict(0.0, Decision.ABSTAIN, Reason.NO_ANSWER_HERE, found)
-    return _Verdict(confidence, decision, reason, found)
+        return Verdict(0.0, Decision.ABSTAIN, Reason.NO_ANSWER_HERE, found, ranking)
+    return Verdict(confidence, decision, reason, found, ranking)
 
 
 def _why(asked: _Asked, ranking: Ranking) -> dict[str, Any]:
@@ -171,7 +203,7 @@ def _why(asked: _Asked, ranking: Ranking) -> dict[str, Any]:
     return why_decision(asked.fit(ranking), asked.question.query, ranking.hits, wrong_rate=wrong_rate)
 
 
-def _intent(asked: _Asked, verdict: _Verdict) -> tuple[str, bool]:
+def _intent(asked: _Asked, verdict: Verdict) -> tuple[str, bool]:
     """An editor's rule says it, answered or not; else the entry that is given or offered first."""
     rule = asked.snapshot.rules.intents.of(asked.question.query)
     if rule:
