@@ -132,6 +132,7 @@ class FeedbackIn(Strict):
 
 
 FOUND_BY = ["dense", "lexical", "synonym", "pinyin", "pin"]
+REWRITTEN_BY = ["synonym", "pinyin"]
 
 
 class MatchedOut(serializers.Serializer):
@@ -152,7 +153,7 @@ class RewrittenPairOut(serializers.Serializer):
 
 class RewrittenOut(serializers.Serializer):
     text = serializers.CharField()
-    by = serializers.ChoiceField(["synonym", "pinyin"])
+    by = serializers.ChoiceField(REWRITTEN_BY)
     pairs = RewrittenPairOut(many=True)
 
 

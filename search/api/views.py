@@ -27,7 +27,7 @@ from search.models import Feedback
 from search.releases.replaying import replay
 
 BODY_LIMIT = 64 * 1024
-_ERRORS = {
+ERRORS = {
     code: OpenApiResponse(api.ErrorOut, description=text)
     for code, text in {
         400: "A parameter is wrong; `fields` names it.",
@@ -36,7 +36,6 @@ _ERRORS = {
         404: "There is no such shop, or no such release.",
         413: "The body is over 64 KB.",
         429: "Too many requests; see Retry-After.",
-        503: "What is stored cannot be read; it is logged, and another release may still answer.",
     }.items()
 }
 
@@ -59,7 +58,7 @@ class Endpoint(APIView):
 
 
 class SuggestView(Endpoint):
-    @extend_schema(request=api.SuggestIn, responses={200: api.SuggestOut, **_ERRORS})
+    @extend_schema(request=api.SuggestIn, responses={200: api.SuggestOut, **ERRORS})
     def post(self, request: Request) -> Response:
         """What to answer to a customer's words, in anybody's words.
 
@@ -73,7 +72,7 @@ class SuggestView(Endpoint):
             return _replayed(caller, question, data)
         return _suggested(caller, question, conversation_id=data.get("conversation_id", ""))
 
-    @extend_schema(parameters=[api.SuggestQuery], responses={200: api.SuggestOut, **_ERRORS})
+    @extend_schema(parameters=[api.SuggestQuery], responses={200: api.SuggestOut, **ERRORS})
     def get(self, request: Request) -> Response:
         """The widget's form of the same question; a browser may keep the answer for half a minute."""
         asked = api.SuggestQuery(data=request.query_params)
@@ -105,7 +104,7 @@ def _replayed(caller: Caller, question: Question, data: dict[str, Any]) -> Respo
 
 
 class CompleteView(Endpoint):
-    @extend_schema(parameters=[api.CompleteQuery], responses={200: api.CompleteOut, **_ERRORS})
+    @extend_schema(parameters=[api.CompleteQuery], responses={200: api.CompleteOut, **ERRORS})
     def get(self, request: Request) -> Response:
         """Questions that fit what has been typed so far."""
         data = self.valid(api.CompleteQuery(data=request.query_params))
@@ -115,7 +114,7 @@ class CompleteView(Endpoint):
 
 
 class PopularView(Endpoint):
-    @extend_schema(parameters=[api.PageQuery], responses={200: api.PopularOut, **_ERRORS})
+    @extend_schema(parameters=[api.PageQuery], responses={200: api.PopularOut, **ERRORS})
     def get(self, request: Request) -> Response:
         """What shoppers ask most; with a product, the questions about it first."""
         data = self.valid(api.PageQuery(data=request.query_params))
@@ -128,7 +127,7 @@ class PopularView(Endpoint):
 class FeedbackView(Endpoint):
     throttle_scope = "feedback"
 
-    @extend_schema(request=api.FeedbackIn, responses={201: api.FeedbackOut, **_ERRORS})
+    @extend_schema(request=api.FeedbackIn, responses={201: api.FeedbackOut, **ERRORS})
     def post(self, request: Request) -> Response:
         """What became of an answer."""
         data = self.valid(api.FeedbackIn(data=request.data))
