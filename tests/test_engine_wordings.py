@@ -119,3 +119,17 @@ def test_any_text_is_ranked_with_finite_scores_and_each_entry_once(query):
     hits = read.rank(query, encode, limit=5).hits
     assert all(np.isfinite(hit.score) for hit in hits)
     assert len({hit.entry for hit in hits}) == len(hits)
+
+
+def test_a_hidden_phrasing_is_found_in_no_wording():
+    hidden = PASSAGES[0]
+    read, encode = reader(homophones=SAYINGS, synonyms=Synonyms([Group(("微信", "绿泡泡"))]))
+    hits = read.rank(hidden.text, encode, limit=5, hidden=hidden).hits
+    assert all((hit.entry, hit.text) != (hidden.entry, hidden.text) for hit in hits)
+    assert read.rank(hidden.text, encode, limit=5).hits[0].text == hidden.text
+
+
+def test_entries_that_score_the_same_come_in_the_order_of_their_names():
+    for order in ("ab", "ba"):
+        lists = [(Wording("甲"), [hit(name, 0.5) for name in order])]
+        assert [one.entry for one in merge(lists, limit=5).hits] == ["a", "b"]
