@@ -1,4 +1,4 @@
-"""Loads a store written as YAML files: shop, categories, products, facts, FAQs, scripts, translations and rules.
+"""Loads a store written as YAML files: shop, categories, products, facts, FAQs, scripts, rules and golden cases.
 
 An entry is recognised by its `key` (its translation key is derived from it), a rule by its own. One that is there is
 left as editors made it, so loading again changes nothing.
@@ -22,6 +22,7 @@ from cms.models import (
     Direction,
     Entry,
     FAQAnswer,
+    GoldenCase,
     IntentRule,
     Pin,
     Product,
@@ -127,6 +128,7 @@ def _load_rules(shop: Shop, data: dict[str, list[dict]]) -> int:
     rows = [(SynonymGroup, row["key"], _synonyms(row)) for row in data["synonyms"]]
     rows += [(Pin, row["key"], _pin(shop, row)) for row in data["pins"]]
     rows += [(IntentRule, row["key"], _intent_rule(row)) for row in data["intents"]]
+    rows += [(GoldenCase, row["key"], _case(shop, row)) for row in data["cases"]]
     return sum(_load_rule(model, shop, key, fields) for model, key, fields in rows)
 
 
@@ -144,9 +146,17 @@ def _synonyms(row: dict) -> dict:
     return {"terms": "\n".join(row["terms"]), "direction": direction, "note": row.get("note", "")}
 
 
+def _named_faq(shop: Shop, key: str) -> FAQ:
+    return FAQ.objects.get(translation_key=entry_uuid(shop, key), locale__language_code="zh-hans")
+
+
+def _case(shop: Shop, row: dict) -> dict:
+    faq = _named_faq(shop, row["faq"]) if "faq" in row else None
+    return {"query": row["query"], "faq": faq, "must": row.get("must", False), "note": row.get("note", "")}
+
+
 def _pin(shop: Shop, row: dict) -> dict:
-    faq = FAQ.objects.get(translation_key=entry_uuid(shop, row["faq"]), locale__language_code="zh-hans")
-    return {"faq": faq, "queries": "\n".join(row["queries"]), "note": row.get("note", "")}
+    return {"faq": _named_faq(shop, row["faq"]), "queries": "\n".join(row["queries"]), "note": row.get("note", "")}
 
 
 def _intent_rule(row: dict) -> dict:
