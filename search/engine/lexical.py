@@ -103,9 +103,11 @@ class _Postings:
         starts = np.concatenate([[0], np.cumsum(np.bincount(token, minlength=known))])
         return cls(starts, text, (times / (norm + times)).astype(np.float32))
 
-    def add(self, token: int, weight: np.float32, scores: NDArray[np.float32]) -> None:
-        here = slice(self.starts[token], self.starts[token + 1])
-        np.add.at(scores, self.items[here], self.impacts[here] * weight)
+    def add(self, tokens: Items, weights: NDArray[np.float32], scores: NDArray[np.float32]) -> None:
+        """Token by token, in this order, so that a passage's score is the same sum wherever it lies."""
+        spans = zip(self.starts[tokens].tolist(), self.starts[tokens + 1].tolist(), weights, strict=True)
+        for start, end, weight in spans:
+            np.add.at(scores, self.items[start:end], self.impacts[start:end] * weight)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,20 +164,32 @@ class LexicalIndex:
         The items `without` score nothing, but are counted among those that hold a token.
         """
         scores = np.zeros(self._size, dtype=np.float32)
-        for word, times in Counter(query).items():
-            token = self._vocabulary.get(word)
-            built = token is not None
-            token = self._new_vocabulary.get(word) if token is None else token
-            if token is None or not self._holders[token]:
-                continue
-            weight = np.float32(times * self._idf(token))
-            if built:
-                self._postings.add(token, weight, scores)
-            if self._added_postings is not None:
-                self._added_postings.add(token, weight, scores[self._built :])
+        counted = [(self._number(word), times) for word, times in Counter(query).items()]
+        known = [(token, times) for token, times in counted if token is not None]
+        numbers, weights = np.array([token for token, _ in known], dtype=np.int64), self._weights(known)
+        if self._added_postings is None:
+            self._postings.add(numbers, weights, scores)
+        else:
+            built = numbers < len(self._vocabulary)
+            self._postings.add(numbers[built], weights[built], scores)
+            self._added_postings.add(numbers, weights, scores[self._built :])
         scores[self._removed] = 0
-        scores[[*without]] = 0
+        if without:
+            scores[[*without]] = 0
         return Matches(scores)
+
+    def _number(self, word: str) -> int | None:
+        token = self._vocabulary.get(word)
+        return self._new_vocabulary.get(word) if token is None else token
+
+    def _weights(self, known: Sequence[tuple[int, int]]) -> NDArray[np.float32]:
+        """Of (token, how often it is asked for): that often its inverse document frequency."""
+        count = self._size - len(self._removed)
+        holders = self._holders[[token for token, _ in known]].tolist()
+        found = zip(known, holders, strict=True)
+        # One by one: numpy may compute a logarithm in another way in another place of an array.
+        weights = [times * log(1 + (count - held + 0.5) / (held + 0.5)) for (_, times), held in found]
+        return np.array(weights, dtype=np.float32)
 
     def updated(self, *, remove: Collection[int], add: Sequence[Sequence[str]]) -> "LexicalIndex":
         """Without the items `remove` and with the token lists `add`, numbered from the highest number on.
@@ -200,10 +214,6 @@ class LexicalIndex:
         holders = came.holders(known) - left[0].holders(known) - left[1].holders(known)
         holders[: len(self._holders)] += self._holders
         return holders
-
-    def _idf(self, token: int) -> float:
-        count, holders = self._size - len(self._removed), int(self._holders[token])
-        return log(1 + (count - holders + 0.5) / (holders + 0.5))
 
 
 def _numbered(token_lists: Sequence[Sequence[str]], grown: dict[str, int], known: dict[str, int]) -> _Texts:

@@ -7,7 +7,7 @@ whatever process. So nothing here may depend on a passage's number, and no sum o
 from collections.abc import Callable, Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import islice
+from itertools import accumulate, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -208,8 +208,9 @@ class Retriever:
     def _contenders(self, scored: "_Scored", limit: int) -> list[str]:
         """The entries of the best candidates, without those whose best one is a negative phrasing."""
         best: dict[str, bool] = {}
-        for place in _best_first(scored.fused, lambda place: self._place(scored.items[place])):
-            passage = self._passages[scored.items[place]]
+        items = scored.items.tolist()
+        for place in _best_first(scored.fused, lambda place: self._place(items[place])):
+            passage = self._passages[items[place]]
             best.setdefault(passage.entry, not passage.negative)
             if len(best) == limit:
                 break
@@ -219,23 +220,28 @@ class Retriever:
         """One hit an entry, best first; `scored` holds the items of one entry after the other, `counts` of each."""
         if not counts:
             return []
-        starts = np.cumsum([0, *counts])
+        starts = [0, *accumulate(counts)]
         fused = np.where(self._negative[scored.items], np.float32(-np.inf), scored.fused)
-        scores = pooled(fused, starts[:-1])
+        scores = pooled(fused, np.array(starts[:-1]))
+        items, best = scored.items.tolist(), fused.tolist()
         hits = []
-        for place in islice(_best_first(scores, lambda place: self._place(scored.items[starts[place]])), limit):
-            best = int(starts[place] + np.argmax(fused[starts[place] : starts[place + 1]]))
-            hits.append(scored.hit(self._passages[scored.items[best]], best, float(scores[place])))
+        for place in islice(_best_first(scores, lambda place: self._place(items[starts[place]])), limit):
+            of_entry = best[starts[place] : starts[place + 1]]
+            first = starts[place] + of_entry.index(max(of_entry))
+            hits.append(scored.hit(self._passages[items[first]], first, float(scores[place])))
         return hits
 
 
 def _best_first(scores: NDArray[np.float32], place: Callable[[int], tuple[str, str, bool]]) -> Iterator[int]:
     """The indices of `scores`, highest first, equal ones by what `place` says of them."""
-    order = np.argsort(-scores, kind="stable")
-    ranked = scores[order]
-    start, indices = 0, order.tolist()
-    for end in [*(np.flatnonzero(ranked[1:] != ranked[:-1]) + 1).tolist(), len(indices)]:
-        yield from indices[start:end] if end - start == 1 else sorted(indices[start:end], key=place)
+    indices = np.argsort(-scores, kind="stable")
+    ranked, order = scores[indices].tolist(), indices.tolist()
+    start = 0
+    while start < len(order):
+        end = start + 1
+        while end < len(order) and ranked[end] == ranked[start]:
+            end += 1
+        yield from order[start:end] if end - start == 1 else sorted(order[start:end], key=place)
         start = end
 
 

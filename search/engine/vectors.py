@@ -83,10 +83,10 @@ class VectorIndex:
         """
         built = len(self._vectors)
         if not len(self._added):
-            return np.asarray(np.vecdot(self._vectors[items], query), dtype=np.float32)
+            return np.asarray(np.vecdot(self._vectors.take(items, axis=0), query), dtype=np.float32)
         found, old = np.empty(len(items), dtype=np.float32), items < built
-        found[old] = np.vecdot(self._vectors[items[old]], query)
-        found[~old] = np.vecdot(self._added[items[~old] - built], query)
+        found[old] = np.vecdot(self._vectors.take(items[old], axis=0), query)
+        found[~old] = np.vecdot(self._added.take(items[~old] - built, axis=0), query)
         return found
 
     def updated(self, *, remove: Collection[int], add: Vectors | None) -> "VectorIndex":
