@@ -7,8 +7,10 @@ class SearchConfig(AppConfig):
     verbose_name = _("Search")
 
     def ready(self) -> None:
-        from search import checks, signals  # noqa: F401
+        from search import checks, signals, webhook_viewsets  # noqa: F401
         from search.api import cors
+        from search.webhooks import courier
 
         signals.connect()
         cors.connect()
+        courier.connect()
