@@ -1,9 +1,13 @@
-"""The screens of the CMS that belong to answering: the keys of bots and of agents' consoles."""
+"""The screens of the CMS that belong to answering: the releases, and the keys of bots and of agents' consoles."""
 
-from django.utils.translation import gettext
+from typing import Any
+
+from django.urls import URLPattern, URLResolver, include, path, reverse_lazy
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 from wagtail import hooks
 from wagtail.admin import messages
+from wagtail.admin.menu import MenuItem
 from wagtail.admin.panels import FieldPanel, FieldRowPanel
 from wagtail.admin.ui.tables import BooleanColumn, Column, DateColumn
 from wagtail.admin.views.generic import CreateView
@@ -48,3 +52,19 @@ class KeyViewSet(ModelViewSet):
 @hooks.register("register_admin_viewset")
 def keys() -> KeyViewSet:
     return KeyViewSet("api_keys")
+
+
+@hooks.register("register_admin_urls")
+def release_urls() -> list[URLPattern | URLResolver]:
+    return [path("releases/", include("search.releases.urls"))]
+
+
+class ReleasesMenuItem(MenuItem):
+    def is_shown(self, request: Any) -> bool:
+        return bool(request.user.has_perm("cms.view_release"))
+
+
+@hooks.register("register_admin_menu_item")
+def releases() -> MenuItem:
+    label = pgettext_lazy("versions of the answers", "Releases")
+    return ReleasesMenuItem(label, reverse_lazy("releases:index"), name="releases", icon_name="history", order=130)
