@@ -18,5 +18,6 @@ class Command(BaseCommand):
         done = deliver_due()
         if options["json"]:
             self.stdout.write(json.dumps({"delivered": done.delivered, "failed": done.failed}))
-        else:
+        elif done.delivered or done.failed:
+            # Run every minute, it says nothing of minutes in which nothing was due.
             self.stdout.write(f"Delivered {done.delivered}; {done.failed} receivers did not take theirs.")
