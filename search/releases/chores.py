@@ -2,8 +2,6 @@
 
 import logging
 from collections.abc import Callable
-from importlib import import_module
-from importlib.util import find_spec
 from threading import Event
 
 from django.core.management import call_command
@@ -22,8 +20,7 @@ def cut_due() -> None:
 
 
 def deliver_webhooks() -> None:
-    if find_spec("search.webhooks"):
-        import_module("search.webhooks").deliver_due()
+    call_command("deliver_webhooks")
 
 
 CHORES: tuple[Callable[[], None], ...] = (publish_scheduled, cut_due, deliver_webhooks)

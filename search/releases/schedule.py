@@ -36,19 +36,18 @@ def due_cuts(now: datetime | None = None) -> Iterator[Cut]:
 def _due(shop: Shop, now: datetime) -> Cut | None:
     # Under the lock: of two that ask at once, the second sees what the first has begun.
     with ledger.locked(shop):
-        running = cutting.left(shop)
-        if running and now - running.started_at < _GO_ON:
-            return running
+        left = cutting.left(shop)
+        if left and now - left.started_at < _GO_ON:
+            return left
         moment = came_due(shop.cut_weekday, shop.cut_time, now)
         if moment is None or _is_done(shop, moment):
             return None
-        if running:
-            cutting.drop(running)
-        return cutting.start(shop, by=BY)
+        if left:
+            cutting.drop(left)
+        return None if cutting.running_cut(shop) else cutting.start(shop, by=BY)
 
 
 def _is_done(shop: Shop, moment: datetime) -> bool:
-    """Whether this week's cut was made, or tried, or runs."""
+    """Whether this week's cut was made, or tried."""
     tried = Cut.objects.filter(shop=shop, started_at__gte=moment).exists()
-    made = Release.objects.filter(shop=shop, kind=ReleaseKind.WEEKLY, made_at__gte=moment).exists()
-    return tried or made or cutting.running_cut(shop) is not None
+    return tried or Release.objects.filter(shop=shop, kind=ReleaseKind.WEEKLY, made_at__gte=moment).exists()
