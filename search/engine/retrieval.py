@@ -7,7 +7,7 @@ whatever process. So nothing here may depend on a passage's number, and no sum o
 from collections.abc import Callable, Collection, Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass
-from itertools import accumulate, islice
+from itertools import accumulate, groupby, islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,16 +233,11 @@ class Retriever:
 
 
 def _best_first(scores: NDArray[np.float32], place: Callable[[int], tuple[str, str, bool]]) -> Iterator[int]:
-    """The indices of `scores`, highest first, equal ones by what `place` says of them."""
-    indices = np.argsort(-scores, kind="stable")
-    ranked, order = scores[indices].tolist(), indices.tolist()
-    start = 0
-    while start < len(order):
-        end = start + 1
-        while end < len(order) and ranked[end] == ranked[start]:
-            end += 1
-        yield from order[start:end] if end - start == 1 else sorted(order[start:end], key=place)
-        start = end
+    """The indices of `scores`, highest first, equal ones by what `place` says of them; as far as they are asked for."""
+    known: list[float] = scores.tolist()
+    for _, indices in groupby(np.argsort(-scores, kind="stable").tolist(), key=known.__getitem__):
+        group = list(indices)
+        yield from sorted(group, key=place) if len(group) > 1 else group
 
 
 @dataclass(frozen=True, slots=True)
