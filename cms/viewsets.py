@@ -1,6 +1,7 @@
 """The editors' listings and forms, all of them Wagtail's own views."""
 
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 from wagtail.admin.filters import WagtailFilterSet
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, InlinePanel, MultiFieldPanel, ObjectList, TabbedInterface
 from wagtail.admin.panels import PublishingPanel as SchedulePanel
@@ -121,6 +122,14 @@ class ShopViewSet(ModelViewSet):
         FieldPanel("slug"),
         FieldPanel("allowed_origins"),
         FieldPanel("wrong_rate"),
+        MultiFieldPanel(
+            [
+                FieldPanel("release_policy"),
+                FieldRowPanel([FieldPanel("cut_weekday"), FieldPanel("cut_time")]),
+                FieldPanel("most_losses"),
+            ],
+            heading=pgettext_lazy("versions of the answers", "Releases"),
+        ),
     ]
 
 

@@ -12,11 +12,12 @@ from cms.releases import ledger
 from search import snapshots
 from search.answering import Question, Suggestion, answer
 from search.engine.types import Decision
+from search.releases.screens.changes import SIGNS
 from search.releases.screens.reports import DECISIONS
 from search.snapshots import Snapshot
 
-PHRASES = 4
-"""Of an entry: its title, and the first of its similar questions."""
+PHRASES = 6
+"""Of an entry: first the questions that come or go, then its title and its other similar questions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +35,21 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """`own`: the entry whose question this is."""
+    """`own`: the entry whose question this is. `state`: whether it has the question newly, or no longer."""
 
     own: str
     question: str
+    state: str
     now: Said
     then: Said
 
     @property
     def differs(self) -> bool:
         return (self.now.key, self.now.decision) != (self.then.key, self.then.decision)
+
+    @property
+    def sign(self) -> str:
+        return SIGNS.get(self.state, "")
 
 
 def effects(shop: Shop, keys: Sequence[str]) -> list[Effect]:
@@ -54,19 +60,26 @@ def effects(shop: Shop, keys: Sequence[str]) -> list[Effect]:
     hashes = ledger.proposed(shop)
     candidate = snapshots.picture(shop.pk, live.ordinal, live.number, hashes, moment, before=live)
     return [
-        Effect(key, text, _said(live, question, moment), _said(candidate, question, moment))
+        Effect(key, question.query, state, _said(live, question, moment), _said(candidate, question, moment))
         for key in keys
         if is_entry_key(key)
-        for text, question in _questions(candidate.contents.get(key) or live.contents.get(key))
+        for question, state in _questions(live.contents.get(key), candidate.contents.get(key))
     ]
 
 
-def _questions(content: Content | None) -> list[tuple[str, Question]]:
+def _questions(before: Content | None, after: Content | None) -> list[tuple[Question, str]]:
+    content = after or before
     if content is None:
         return []
+    old, new = _phrases(before), _phrases(after)
+    states = {text: "added" for text in new if text not in old} | {text: "removed" for text in old if text not in new}
+    texts = dict.fromkeys([*states, *new])
     channel = str(Channel.AGENT if content["mode"] == Mode.AGENT or content["kind"] == "script" else Channel.BOT)
-    texts = [content["title"], *content["similar"]][:PHRASES]
-    return [(text, Question(text, channel, content["locale"])) for text in texts]
+    return [(Question(text, channel, content["locale"]), states.get(text, "")) for text in [*texts][:PHRASES]]
+
+
+def _phrases(content: Content | None) -> list[str]:
+    return [content["title"], *content["similar"]] if content else []
 
 
 def _said(snapshot: Snapshot, question: Question, moment: Any) -> Said:

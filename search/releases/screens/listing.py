@@ -22,8 +22,10 @@ def listing(request: HttpRequest, shop: Shop, changes: Sequence[Change], *, per_
     paginator = WagtailPaginator(chosen, per_page)
     page = paginator.get_page(request.GET.get("p"))
     contents = read(shop, list(page.object_list), request.user)
+    counts = count_signs(changes)
     return {
-        "counts": count_signs(changes),
+        "counts": counts,
+        "kinds": sum(map(bool, counts.values())),
         "total": len(changes),
         "shown": shown if shown in SIGNS else "",
         "groups": _grouped(contents),

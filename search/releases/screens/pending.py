@@ -77,7 +77,8 @@ class Effect(ShopScreen, View):
         except CorruptContent as exc:
             context |= {"broken": str(exc)}
         else:
-            context |= {"effects": found, "differing": sum(one.differs for one in found)}
+            context |= {"effects": found, "differing": [one for one in found if one.differs]}
+            context |= {"same": [one for one in found if not one.differs]}
         context |= {"page_obj": page, "more": page.paginator.num_pages > 1, "keys": len(page.object_list)}
         if request.GET.get("part"):
             return self.response_class(request, "search/releases/_effect.html", context)

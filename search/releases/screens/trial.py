@@ -45,6 +45,7 @@ class Offered:
     place: int
     only_here: bool
     moved: int
+    title: Sequence[Part]
     parts: Sequence[Part]
 
     @property
@@ -53,7 +54,7 @@ class Offered:
 
     @property
     def reworded(self) -> bool:
-        return any(part.kind != "same" for part in self.parts)
+        return any(part.kind != "same" for part in (*self.title, *self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,10 +146,10 @@ def _offered(mine: Suggestions, other: Suggestions, *, marked: bool) -> list[Off
     found = []
     for place, one in enumerate(mine.suggestions):
         at = places.get(one.id)
-        text = shown_text(one)
-        was = shown_text(other.suggestions[at]) if at is not None else text
-        parts = word_diff(was, text) if marked else [Part("same", text)]
-        found.append(Offered(one, place + 1, at is None, 0 if at is None else at - place, parts))
+        was = one if at is None or not marked else other.suggestions[at]
+        title = word_diff(was.content["title"], one.content["title"])
+        words = word_diff(shown_text(was), shown_text(one))
+        found.append(Offered(one, place + 1, at is None, 0 if at is None else at - place, title, words))
     return found
 
 
