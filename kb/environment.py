@@ -39,11 +39,12 @@ class Environment(BaseSettings):
     throttle_agent: Rate = "1200/min"
     throttle_bot: Rate = "6000/min"
     throttle_feedback: Rate = "60/min"
+    webhook_hosts: CommaList = []
     workers: Annotated[int, Field(ge=1, le=64)] = 1
     threads: Annotated[int, Field(ge=1, le=64)] = 8
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("allowed_hosts", mode="before")
+    @field_validator("allowed_hosts", "webhook_hosts", mode="before")
     @classmethod
     def _split_commas(cls, value: object) -> object:
         return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value

@@ -217,6 +217,11 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "SCHEMA_PATH_PREFIX": "/api/v1",
+    "PREPROCESSING_HOOKS": ["search.api.schema.ours"],
+    "ENUM_NAME_OVERRIDES": {
+        "FoundByEnum": "search.api.serializers.FOUND_BY",
+        "RewrittenByEnum": "search.api.serializers.REWRITTEN_BY",
+    },
 }
 
 CORS_URLS_REGEX = r"^/api/v1/"  # which origins: search/api/cors.py
@@ -227,5 +232,6 @@ VERSION = importlib.metadata.version("zhida")
 KB_ENCODER = ENV.encoder
 KB_ENCODER_THREADS = ENV.encoder_threads
 KB_MODELS_DIR = VAR_DIR / "models"
+KB_WEBHOOK_HOSTS = ENV.webhook_hosts
 
 LANGUAGE_COOKIE_SAMESITE = "Lax"

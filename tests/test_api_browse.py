@@ -155,6 +155,7 @@ def test_the_schema_describes_every_endpoint(api, db):
         "404",
         "413",
         "429",
+        "503",
     }
 
 

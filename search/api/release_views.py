@@ -22,7 +22,6 @@ from search.models import ShopAPIKey
 
 _DAY = 24 * 60 * 60
 _MINUTE = 60
-_ERRORS = ERRORS | {503: OpenApiResponse(ErrorOut, description="What is stored cannot be read; it is logged.")}
 _NOT_MODIFIED = {304: OpenApiResponse(description="As it was; see If-None-Match.")}
 _NUMBER = "A number such as 2026-W47.3, or `live` for the one that is live."
 
@@ -77,7 +76,7 @@ def _seconds(caller: Caller, *numbers: str) -> int:
 
 class ReleasesView(Endpoint):
     @extend_schema(
-        operation_id="releases_list", parameters=[api.ReleasesQuery], responses={200: api.ReleasesOut, **_ERRORS}
+        operation_id="releases_list", parameters=[api.ReleasesQuery], responses={200: api.ReleasesOut, **ERRORS}
     )
     def get(self, request: Request) -> Response:
         """The shop's releases, newest first, and when each was live."""
@@ -92,7 +91,7 @@ class ReleasesView(Endpoint):
 class ReleaseView(Endpoint):
     @extend_schema(
         parameters=[OpenApiParameter("number", str, "path", description=_NUMBER), api.ChangesQuery],
-        responses={200: api.ReleaseDetailOut, **_NOT_MODIFIED, **_ERRORS},
+        responses={200: api.ReleaseDetailOut, **_NOT_MODIFIED, **ERRORS},
     )
     def get(self, request: Request, number: str) -> HttpResponseBase:
         """One release, what the gate found, and what changed since the one before it."""
@@ -119,7 +118,7 @@ class DiffView(Endpoint):
             OpenApiParameter("after", str, "path", description=_NUMBER),
             api.ChangesQuery,
         ],
-        responses={200: api.DiffOut, **_NOT_MODIFIED, **_ERRORS},
+        responses={200: api.DiffOut, **_NOT_MODIFIED, **ERRORS},
     )
     def get(self, request: Request, before: str, after: str) -> HttpResponseBase:
         """What changed from one release to another, in words; either may be the older one."""

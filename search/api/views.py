@@ -36,6 +36,7 @@ ERRORS = {
         404: "There is no such shop, or no such release.",
         413: "The body is over 64 KB.",
         429: "Too many requests; see Retry-After.",
+        503: "What is stored cannot be read; it is logged.",
     }.items()
 }
 

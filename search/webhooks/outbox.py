@@ -170,4 +170,4 @@ def _sent(row: WebhookDelivery) -> Outcome:
 
 
 def inner_hosts() -> frozenset[str]:
-    return frozenset(host.lower() for host in getattr(settings, "KB_WEBHOOK_HOSTS", ()))
+    return frozenset(host.lower() for host in settings.KB_WEBHOOK_HOSTS)
