@@ -16,7 +16,6 @@ from search.api import past, releases
 from search.api import release_serializers as api
 from search.api.callers import Caller, identify
 from search.api.changes import Page, changes
-from search.api.serializers import ErrorOut
 from search.api.views import ERRORS, Endpoint
 from search.models import ShopAPIKey
 
