@@ -3,7 +3,7 @@
 Whoever answers works on this and on nothing else, so no draft can slip out through a lazy relation.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import date, datetime
 from typing import Any
 
@@ -161,28 +161,22 @@ def settings_content(shop: Shop) -> Content:
     return {"kind": "settings", "wrong_rate": shop.wrong_rate}
 
 
-RULE_PARTS = ("synonyms", "pins", "intents")
+def active_rules(shop: Shop) -> dict[str, QuerySet]:
+    """What is switched on, in the order in which it stands in the content."""
+    return {
+        "synonyms": SynonymGroup.objects.active().filter(shop=shop).order_by("pk"),
+        "pins": Pin.objects.active().filter(shop=shop).select_related("faq", "script").order_by("pk"),
+        "intents": IntentRule.objects.active().filter(shop=shop).order_by("sort_order", "pk"),
+    }
 
 
 def rules_content(shop: Shop) -> Content:
     """The active synonyms, pins and intent rules. Times are left in: who answers judges them at the moment asked."""
-    groups = SynonymGroup.objects.active().filter(shop=shop).order_by("pk")
-    pins = Pin.objects.active().filter(shop=shop).select_related("faq", "script").order_by("pk")
-    rules = IntentRule.objects.active().filter(shop=shop).order_by("sort_order", "pk")
-    return {
-        "kind": "rules",
-        "synonyms": [{"terms": group.term_list, "one_way": group.direction == Direction.ONE_WAY} for group in groups],
-        "pins": [_pin(pin) for pin in pins],
-        "intents": [
-            {
-                "intent": rule.intent,
-                "keywords": rule.keyword_list,
-                "examples": rule.example_list,
-                "urgent": rule.urgent,
-            }
-            for rule in rules
-        ],
-    }
+    return {"kind": "rules"} | {part: list(map(RULE_PARTS[part], rows)) for part, rows in active_rules(shop).items()}
+
+
+def _synonyms(group: SynonymGroup) -> Content:
+    return {"terms": group.term_list, "one_way": group.direction == Direction.ONE_WAY}
 
 
 def _pin(pin: Pin) -> Content:
@@ -194,3 +188,16 @@ def _pin(pin: Pin) -> Content:
         "starts": _iso(pin.starts),
         "ends": _iso(pin.ends),
     }
+
+
+def _intents(rule: IntentRule) -> Content:
+    return {
+        "intent": rule.intent,
+        "keywords": rule.keyword_list,
+        "examples": rule.example_list,
+        "urgent": rule.urgent,
+    }
+
+
+RULE_PARTS: dict[str, Callable[[Any], Content]] = {"synonyms": _synonyms, "pins": _pin, "intents": _intents}
+"""Part of the rules -> the content of one of them."""
