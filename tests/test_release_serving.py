@@ -18,7 +18,7 @@ from tests import release_histories as histories
 from tests.browser import within
 from tests.installation import Line, Server, blank_database, installations  # noqa: F401
 
-pytestmark = [pytest.mark.slow, pytest.mark.django_db]
+pytestmark = [pytest.mark.slow, pytest.mark.django_db, pytest.mark.timeout(600)]  # busy cores
 SWITCHES, REQUESTS, CLIENTS, SECONDS = 20, 2_000, 4, 2
 
 

@@ -1,4 +1,4 @@
-"""How fast encoder, retrieval and API are on this machine."""
+"""How fast encoder, retrieval, API and releases are on this machine."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from tqdm import tqdm
 
-from search import benchmarking
+from search import benchmarking, benchmarking_releases
 from search.benchmarking_completion import measure_completion
 from search.engine.e5_weights import WeightsError
 from search.engine.encoder import EncoderUnavailable
@@ -17,7 +17,8 @@ from search.engine.onnx_encoder import BuiltModelError
 class Command(BaseCommand):
     help = (
         "Measures encoder, retrieval and /suggest over HTTP, each beside a peer in the same run. Starts a server of "
-        "its own on a loopback port. Writes nothing to the database but the query log that the asked server keeps."
+        "its own on a loopback port. Writes nothing to the database but the query log that the asked server keeps. "
+        "With --releases: a patch, a weekly cut and its gate, a rollback and answers from the past."
     )
     requires_migrations_checks = False
 
@@ -26,26 +27,42 @@ class Command(BaseCommand):
         parser.add_argument("--quick", action="store_true", help="smaller counts, half a minute: rough figures")
         parser.add_argument("--skip-http", action="store_true", help="without the server")
         parser.add_argument("--url", help="ask this running server on a loopback address, and start none")
+        parser.add_argument(
+            "--releases", action="store_true", help="only releases, of a made-up library in a database of its own"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
-        sizes = benchmarking.QUICK if options["quick"] else benchmarking.FULL
-        quiet = options["json"]
-
-        def watch(rounds: Sequence[Any], label: str) -> Iterable[Any]:
-            return tqdm(rounds, desc=label, disable=quiet, leave=False)
-
         try:
-            report = benchmarking.measure(sizes, watch, http=not options["skip_http"], url=options["url"])
-            report["completion"] = measure_completion(sizes.phrasings, sizes.searches, watch)
+            report = _releases_only(options) if options["releases"] else _all_else(options)
         except (benchmarking.CannotMeasure, EncoderUnavailable, BuiltModelError, WeightsError) as exc:
             raise CommandError(str(exc)) from exc
-        self.stdout.write(json.dumps(report, ensure_ascii=False) if quiet else _table(report))
+        self.stdout.write(json.dumps(report, ensure_ascii=False) if options["json"] else _table(report))
+
+
+def _releases_only(options: dict[str, Any]) -> dict[str, Any]:
+    sizes = benchmarking_releases.QUICK if options["quick"] else benchmarking_releases.FULL
+    return {"machine": benchmarking.machine(), "releases": benchmarking_releases.measure_releases(sizes)}
+
+
+def _all_else(options: dict[str, Any]) -> dict[str, Any]:
+    sizes = benchmarking.QUICK if options["quick"] else benchmarking.FULL
+
+    def watch(rounds: Sequence[Any], label: str) -> Iterable[Any]:
+        return tqdm(rounds, desc=label, disable=options["json"], leave=False)
+
+    report = benchmarking.measure(sizes, watch, http=not options["skip_http"], url=options["url"])
+    return report | {"completion": measure_completion(sizes.phrasings, sizes.searches, watch)}
 
 
 def _table(report: dict[str, Any]) -> str:
-    machine, encoder = report["machine"], report["encoder"]
-    lines = [f"{machine['cpu']}, {machine['cores']} cores", "", f"encoder {encoder['recipe']}, a short question"]
-    lines += _encoder(encoder)
+    machine = report["machine"]
+    parts = _releases(report["releases"]) if "releases" in report else _answering(report)
+    return "\n".join([f"{machine['cpu']}, {machine['cores']} cores", "", *parts])
+
+
+def _answering(report: dict[str, Any]) -> list[str]:
+    encoder = report["encoder"]
+    lines = [f"encoder {encoder['recipe']}, a short question", *_encoder(encoder)]
     lines += [
         "",
         f"retrieval without the encoder, made-up vectors of {encoder['dimension']}, beside numpy (dense only)",
@@ -56,7 +73,7 @@ def _table(report: dict[str, Any]) -> str:
     if report["http"]:
         lines += ["", f"/suggest over HTTP, shop {report['http']['shop']}"]
         lines += _http(report["http"])
-    return "\n".join(lines)
+    return lines
 
 
 def _encoder(row: dict[str, Any]) -> list[str]:
@@ -92,6 +109,30 @@ def _http(row: dict[str, Any]) -> list[str]:
         _row("new above the encoder", row["above_encoder_ms"]),
         _row(f"new questions, {many}", *_figures(row["load_new"]), row["load_new"]["requests_per_s"]),
         _row(f"known questions, {many}", *_figures(row["load_known"]), row["load_known"]["requests_per_s"]),
+    ]
+
+
+def _releases(row: dict[str, Any]) -> list[str]:
+    patch, cut, back, past, reread = (row[name] for name in ("patch", "cut", "rollback", "past", "reread"))
+    asked = cut["asked"]["held_out"] if cut["asked"] else 0
+    size = f"{row['entries']} entries with {row['phrasings']} phrasings"
+    return [
+        f"releases of {size}, {row['vectors']} vectors, {row['database']}",
+        _row("one entry published: live after", f"{patch['live_s']} s"),
+        _row("  in the CMS", f"{patch['publish_s']} s"),
+        _row("  the release", f"{patch['release_s']} s"),
+        _row("  the snapshot", f"{patch['build_s']} s"),
+        _row("  the first answer", f"{patch['first_answer_s']} s"),
+        _row("  the first key stroke after it", f"{patch['first_key_stroke_s']} s"),
+        _row("the snapshot built from nothing", f"{row['cold_build_s']} s", f"{patch['ratio']} times"),
+        _row("a patch on disk beyond its text", f"{row['growth']['bytes_beyond_text']} bytes"),
+        _row(f"weekly cut of {cut['changes']} changes", f"{cut['seconds']} s", f"build {cut['build_s']} s"),
+        _row(f"  its gate, {asked} questions", f"{cut['gate_s']} s"),
+        _row("rollback, the switch itself", f"{back['switch_s']} s", f"build {back['build_s']} s"),
+        _row(f"first answer from {past['entries_apart']} changes ago", f"{past['first_answer_s']} s"),
+        _row("  then, p50 ms beside the live release", past["p50_ms"], past["peer"]["p50_ms"], past["ratio"]),
+        _row("read anew by a lesson: the snapshot", f"{reread['build_s']} s"),
+        _row("  first answer from before it", f"{reread['first_past_answer_s']} s"),
     ]
 
 
