@@ -192,21 +192,23 @@ def test_two_shops_are_cut_at_once(gated):
 
 
 @pytest.mark.parametrize(
-    ("worker", "silent_for", "gone"),
+    ("worker", "state", "silent_for", "gone"),
     [
-        (workers.this_worker(), 3600, False),
-        (GONE, 0, True),
-        (workers.this_worker().rpartition(":")[0] + ":7", 0, True),
-        ("elsewhere:1:1", 5, False),
-        ("elsewhere:1:1", 61, True),
-        ("", 5, False),
-        ("", 61, True),
+        (workers.this_worker(), "checking", 3600, False),
+        (GONE, "checking", 0, True),
+        (workers.this_worker().rpartition(":")[0] + ":7", "checking", 0, True),
+        ("elsewhere:1:1", "checking", 5, False),
+        ("elsewhere:1:1", "checking", 61, True),
+        (workers.this_worker(), "waiting", 5, False),
+        (workers.this_worker(), "waiting", 61, True),
+        (GONE, "waiting", 5, True),
+        ("", "waiting", 5, False),
     ],
 )
-def test_a_cut_is_left_when_its_process_is_gone(gated, worker, silent_for, gone):
+def test_a_cut_is_left_when_its_process_is_gone(gated, worker, state, silent_for, gone):
     cut = cutting.start(gated)
     moment = timezone.now() - timedelta(seconds=silent_for)
-    Cut.objects.update(worker=worker, started_at=moment, beat_at=moment if worker else None)
+    Cut.objects.update(worker=worker, state=state, started_at=moment, beat_at=moment if worker else None)
     cut.refresh_from_db()
     assert workers.is_gone(cut) == gone
     assert (cutting.left(gated) == cut) == gone

@@ -135,8 +135,8 @@ def _reading(hashes: ledger.Hashes, contents: Mapping[str, Content], name: str, 
     if learn or (held and held["learnt"] and not fits):
         return learn_from(hashes, name=name)[1]
     reading = held if held and fits else reading_content(name)
-    texts = [text for _key, text in _texts(contents)]
-    if reading["codebook"] or len(texts) <= FLAT_UP_TO:
+    texts = [] if reading["codebook"] else [text for _key, text in _texts(contents)]
+    if len(texts) <= FLAT_UP_TO:
         return reading
     vectors = encoding.stored_vectors(texts, name=name)
     if vectors is None:  # it was there a moment ago

@@ -29,6 +29,7 @@ MANAGE = Path(__file__).resolve().parents[2] / "manage.py"
 _ROUNDS = 5
 """So often a cut is checked anew because another release went live meanwhile."""
 _TOLD_SECONDS = 0.5
+_STDERR = 2
 
 
 class CutRuns(RuntimeError):
@@ -86,7 +87,13 @@ def start(
     try:
         with transaction.atomic():
             cut = Cut.objects.create(
-                shop=shop, keys=wanted, notes=notes, by=by, even_if_nothing_new=even_if_nothing_new, learn=learn
+                shop=shop,
+                keys=wanted,
+                notes=notes,
+                by=by,
+                even_if_nothing_new=even_if_nothing_new,
+                learn=learn,
+                worker=this_worker(),
             )
             blocked = Cut.objects.filter(shop=shop, state=CutState.BLOCKED)
             blocked.update(state=CutState.DROPPED, ended_at=timezone.now())
@@ -118,9 +125,10 @@ def drop(cut: Cut) -> None:
 
 
 def launch(cut: Cut) -> None:
-    """Runs it aside in a process of its own, which outlives the one that asks."""
+    """Runs it aside in a process of its own, which outlives the one that asks; what it says goes to the same log."""
     command = [sys.executable, str(MANAGE), "cut_release", "--go-on", str(cut.pk)]
-    process = subprocess.Popen(command, cwd=MANAGE.parent, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
+    where: dict[str, Any] = {"cwd": MANAGE.parent, "stdin": subprocess.DEVNULL, "stdout": _STDERR}
+    process = subprocess.Popen(command, start_new_session=True, **where)  # noqa: S603
     # Somebody has to wait for it, or its number stays taken.
     Thread(target=process.wait, daemon=True).start()
 
@@ -138,11 +146,12 @@ def run(cut: Cut) -> Cut:
 
 
 def _claim(cut: Cut) -> None:
-    """Of several processes one gets it. `cut` is as its caller has read it."""
-    if cut.state in RUNNING and cut.worker and not is_gone(cut):
+    """Of several processes one gets it. `cut` is as its caller has read it: one that waits is anybody's."""
+    if cut.state in RUNNING and cut.state != CutState.WAITING and not is_gone(cut):
         raise CutRuns(cut)
     mine = {"worker": this_worker(), "beat_at": timezone.now(), "state": CutState.BUILDING, "done": 0, "total": 0}
-    taken = Cut.objects.filter(pk=cut.pk, state__in=RUNNING, worker=cut.worker).update(**mine)
+    as_read = Cut.objects.filter(pk=cut.pk, state__in=RUNNING).filter(state=cut.state, worker=cut.worker)
+    taken = as_read.update(**mine)
     cut.refresh_from_db()
     if taken:
         return
@@ -182,12 +191,12 @@ class _Run:
             waiting = ledger.pending(self.shop)
             # What no longer waits was released meanwhile, or taken back.
             changes = {key: name for key, name in changes.items() if key in waiting}
-            self._enter(CutState.BUILDING)
+            self._enter(str(CutState.BUILDING))
             found = made_ready(candidate(self.shop, changes), learn=self.cut.learn, progress=self._tell)
             self._save(base=found.base, changes=found.changes)
             if self._is_idle(found):
                 return self._end(state=CutState.NOTHING_NEW)
-            self._enter(CutState.CHECKING)
+            self._enter(str(CutState.CHECKING))
             report = gate.check(self.shop, found, self._tell, most=gate.MOST_HELD_OUT // 4**turn)
             self._save(report=report)
             if report["verdict"] == gate.BLOCKED:
@@ -207,7 +216,7 @@ class _Run:
         weekly = last in (None, ReleaseKind.WEEKLY)
         return weekly and not found.is_new and not self.cut.even_if_nothing_new
 
-    def _enter(self, state: CutState) -> None:
+    def _enter(self, state: str) -> None:
         self.told = 0.0
         self._save(state=state, done=0, total=0)
 

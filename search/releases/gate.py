@@ -7,6 +7,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Any
 
@@ -28,6 +29,8 @@ PASSED, BLOCKED = "passed", "blocked"
 MOST_HELD_OUT = 3_000
 """Similar questions asked of each side: with two cores a minute at 50 000 phrasings."""
 MOST_TITLES = 1_000
+_THREADS = 2
+_AT_ONCE = 50
 _SHOWN = 200
 Report = dict[str, Any]
 
@@ -107,17 +110,27 @@ class _Gate:
         asked = list(questions)
         for side in self._asked_sides:
             side.prepare(asked)
-        for one in asked:
-            after = self.after.ask(one)
-            # The title of an entry is asked of the new side only: whether anything reaches the entry.
-            compares = self.before and one.kind != Kind.TITLE
-            before = (after if self.is_same else self.before.ask(one)) if self.before and compares else None
-            self.outcomes[one] = before, after
-            if not one.is_case:
-                self.looked_at.add(one.key)
-                if after.first == one.group:
-                    self.reached.add(one.key)
-            self._progress(len(self.outcomes), self._total)
+        # What takes long is numpy and FAISS, which let another thread run.
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for start in range(0, len(asked), _AT_ONCE):
+                part = asked[start : start + _AT_ONCE]
+                for one, outcomes in zip(part, pool.map(self._outcomes, part), strict=True):
+                    self.outcomes[one] = outcomes
+                    self._note(one, outcomes[1])
+                self._progress(len(self.outcomes), self._total)
+
+    def _outcomes(self, golden: Golden) -> tuple[Outcome | None, Outcome]:
+        after = self.after.ask(golden)
+        # The title of an entry is asked of the new side only: whether anything reaches the entry.
+        if self.before is None or golden.kind == Kind.TITLE:
+            return None, after
+        return after if self.is_same else self.before.ask(golden), after
+
+    def _note(self, golden: Golden, after: Outcome) -> None:
+        if not golden.is_case:
+            self.looked_at.add(golden.key)
+            if after.first == golden.group:
+                self.reached.add(golden.key)
 
     @property
     def _asked_sides(self) -> list[Side]:
@@ -182,10 +195,10 @@ class _Gate:
         if not self.before:
             return {"new_count": 0, "gone_count": 0}
         cases = [one for one in self.cases if one.group]
-        old = similar_questions(self.before.snapshot)
+        gone = similar_questions(self.before.snapshot, but=self.after.snapshot.for_shoppers.entries)
         return {
             "new_count": sum(not self.before.holds(one) for one in (*self.population, *cases) if self.after.holds(one)),
-            "gone_count": sum(not self.after.holds(one) for one in (*old, *cases) if self.before.holds(one)),
+            "gone_count": sum(not self.after.holds(one) for one in (*gone, *cases) if self.before.holds(one)),
         }
 
     def _cases(self) -> list[dict[str, Any]]:

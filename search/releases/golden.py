@@ -3,7 +3,7 @@
 Where there are too many, what a release touches is asked first, and of the rest an even share, the same every time.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from hashlib import sha256
@@ -44,8 +44,9 @@ def audience_of(snapshot: Snapshot, question: Question) -> Audience:
     return snapshot.for_agents if question.channel == Channel.AGENT else snapshot.for_shoppers
 
 
-def similar_questions(snapshot: Snapshot) -> list[Golden]:
-    """Those of every entry that is valid at the moment of the picture, each with itself held out."""
+def similar_questions(snapshot: Snapshot, *, but: Collection[str] = ()) -> list[Golden]:
+    """Those of every entry that is valid at the moment of the picture, each with itself held out; none of the entries
+    `but`."""
     return [
         Golden(
             Kind.HELD_OUT,
@@ -55,6 +56,7 @@ def similar_questions(snapshot: Snapshot) -> list[Golden]:
             Passage(content["group"], text),
         )
         for key, content in snapshot.for_agents.entries.items()
+        if key not in but
         for text in content["similar"]
         if has_words(text)
     ]

@@ -12,7 +12,7 @@ from threading import Event, Thread
 from django.db import DatabaseError, connection
 from django.utils import timezone
 
-from cms.models import RUNNING, Cut
+from cms.models import RUNNING, Cut, CutState
 
 logger = logging.getLogger(__name__)
 BEAT_SECONDS = 15
@@ -27,12 +27,15 @@ def this_worker() -> str:
 
 
 def is_gone(cut: Cut) -> bool:
-    """Whether nobody works on this running cut any more."""
+    """Whether nobody works on this running cut any more. One that waits names the process that asked for it, which may
+    live on although the one that was to run it never came."""
     host, pid, start = cut.worker.rsplit(":", 2) if cut.worker else ("", "", "")
-    if host == socket.gethostname():
-        now = _start_of(int(pid))
-        return now is None or bool(now and start and now != start)
-    return timezone.now() - _last_sign(cut) > SILENT
+    is_silent = timezone.now() - _last_sign(cut) > SILENT
+    if host != socket.gethostname():
+        return is_silent
+    now = _start_of(int(pid))
+    has_ended = now is None or bool(now and start and now != start)
+    return has_ended or (cut.state == CutState.WAITING and is_silent)
 
 
 def _last_sign(cut: Cut) -> datetime:
