@@ -173,6 +173,16 @@ def test_only_who_may_override_can_put_a_blocked_cut_live(client, released):
     assert cut.state == CutState.BLOCKED
 
 
+def test_an_editor_reads_why_a_cut_was_blocked_and_decides_nothing(editor, released):
+    cut = blocked_cut(released.shop)
+    page = screen(editor, "cut_state", released.shop, cut.pk)
+    assert "几时发出" in page
+    assert 'name="do"' not in page
+    for action in ("override", "drop", "go_on"):
+        url = reverse("releases:cut_state", args=["demo", cut.pk])
+        assert editor.post(url, {"do": action, "reason": "急"}).status_code == 403
+
+
 # --- what there is not
 
 

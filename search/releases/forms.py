@@ -14,11 +14,10 @@ from cms.content import KINDS
 from cms.models import Channel, Release, ReleaseItem, ReleaseKind, Shop
 from search.api.serializers import CHANNELS, LOCALES, QUERY_LENGTH
 from search.engine.text import clean
-from search.releases.labels import WHOLES
+from search.releases.labels import LANGUAGES, WHOLES
 
 _KEY = re.compile(r"(faq|script):\d{1,18}")
 _MOST_ENTRIES = 200
-_LANGUAGES = {"zh-hans": _("Chinese"), "en": _("English")}
 
 
 class ReleaseFilterSet(WagtailFilterSet):
@@ -26,7 +25,7 @@ class ReleaseFilterSet(WagtailFilterSet):
         label=_("Kind"), choices=ReleaseKind.choices, widget=forms.CheckboxSelectMultiple
     )
     entry = django_filters.CharFilter(
-        label=_("Entry"),
+        label=_("Touches the entry"),
         method="touching",
         widget=forms.TextInput(attrs={"placeholder": _("faq:12, or words of its title")}),
     )
@@ -105,7 +104,7 @@ class TrialForm(forms.Form):
         super().__init__(*args, **kwargs)
         choices: Any = self.fields
         choices["release"].choices = releases
-        choices["locale"].choices = [("", _("as the question is")), *((code, _LANGUAGES[code]) for code in LOCALES)]
+        choices["locale"].choices = [("", _("as the question is")), *((code, LANGUAGES[code]) for code in LOCALES)]
         products = [(product.key, f"{product} · {product.key}") for product in shop.products.order_by("key")]
         choices["product"].choices = [("", _("none")), *products]
 

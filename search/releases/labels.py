@@ -89,6 +89,10 @@ _CODES: dict[str, Mapping[str, Any]] = {
     "emotion": dict(Emotion.choices),
     "channel": dict(Channel.choices),
 }
+LANGUAGES = {"zh-hans": _("Chinese"), "en": _("English")}
+_CODES["locale"] = LANGUAGES
+_FIGURES = {"adapter", "codebook", "confidence", "trial"}
+"""Of a reading: nothing that an editor reads."""
 _MOMENTS = {"valid_from", "valid_to", "starts", "ends"}
 
 
@@ -96,6 +100,11 @@ def field_label(field: str) -> str:
     """Of a name that nobody told us of its own; of `confidence.weights`, that of `confidence`."""
     known = _FIELDS.get(field) or _FIELDS.get(field.partition(".")[0])
     return str(known or field)
+
+
+def is_figures(field: str) -> bool:
+    """Whether it is enough to say that it changed."""
+    return field.partition(".")[0] in _FIGURES
 
 
 def item_label(field: str, item: str) -> str:

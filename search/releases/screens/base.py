@@ -62,8 +62,11 @@ class ShopScreen(WagtailAdminTemplateMixin):
             raise Http404(number)
         return found
 
+    def get_page_subtitle(self) -> str:
+        return self.shop_name
+
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
-        home = {"url": url_of("timeline", self.shop), "label": ShopScreen.page_title, "sublabel": self.shop_name}
+        home = {"url": url_of("timeline", self.shop), "label": ShopScreen.page_title}
         here = {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()}
         return [*self.breadcrumbs_items, home, *self.trail(), here]
 

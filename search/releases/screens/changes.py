@@ -46,20 +46,12 @@ def _place(change: Change) -> tuple[int, int, str, int]:
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One field of a change. `whole`: there is only the old, or only the new."""
+    """One field of a change. Without parts: there is nothing to read, only that it changed."""
 
     label: str
     item: str
     kind: str
     parts: tuple[Part, ...]
-
-    @property
-    def whole(self) -> bool:
-        return len(self.parts) == 1 and self.kind in ("added", "removed")
-
-    @property
-    def sign(self) -> str:
-        return SIGNS.get(self.kind, "~")
 
 
 @dataclass(frozen=True)
@@ -86,9 +78,11 @@ class ChangedContent:
 
     @cached_property
     def fields(self) -> list[Field]:
-        return [self._field(change) for change in content_diff(self.before, self.after)]
+        return list(dict.fromkeys(self._field(change) for change in content_diff(self.before, self.after)))
 
     def _field(self, change: FieldChange) -> Field:
+        if labels.is_figures(change.field):
+            return Field(labels.field_label(change.field), "", change.kind, ())
         parts = tuple(
             Part(part.kind, labels.value_label(change.field, part.text, categories=self.categories))
             for part in change.parts

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect
 from django.template.loader import render_to_string
@@ -91,9 +90,9 @@ def _names(rows: Any) -> list[str]:
 
 
 class CutScreen(ShopScreen, View):
-    """`?poll=1`: whether it still runs, and its progress as a piece of the page."""
+    """Editors look at it too: they mend what the gate names. `?poll=1`: whether it still runs, and its progress as a
+    piece of the page."""
 
-    permission = CUT
     template_name = "search/releases/cut_state.html"
     kwargs: dict[str, Any]
 
@@ -122,17 +121,16 @@ class CutScreen(ShopScreen, View):
         return self.render_to_response(self.get_context_data(reason_form=ReasonForm()))
 
     def post(self, request: HttpRequest, **kwargs: Any) -> HttpResponse:
+        if not self.may(CUT):
+            return denied(request)
         action = {"override": self._override, "drop": self._drop, "go_on": self._go_on}.get(request.POST.get("do", ""))
         if action is None:
             raise Http404
-        try:
-            return action()
-        except PermissionDenied:
-            return denied(request)
+        return action()
 
     def _override(self) -> HttpResponse:
         if not self.may(OVERRIDE):
-            raise PermissionDenied
+            return denied(self.request)
         form = ReasonForm(self.request.POST)
         if not form.is_valid():
             return self.render_to_response(self.get_context_data(reason_form=form))
@@ -166,7 +164,8 @@ class CutScreen(ShopScreen, View):
             | self._progress()
             | {
                 "blocked": self.cut.state == CutState.BLOCKED,
-                "may_override": self.may(OVERRIDE),
+                "may_cut": self.may(CUT),
+                "may_override": self.may(CUT) and self.may(OVERRIDE),
                 "report": report_of(self.cut.report),
                 "polls": self.runs and not self.left,
             }

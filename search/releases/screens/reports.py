@@ -21,6 +21,7 @@ _FIGURES = {
     "abstained": _("said that it does not know"),
     "right": _("right entry first"),
 }
+_LISTS = ("takers", "losses", "wins", "unreached")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +34,9 @@ class Figure:
     better: bool | None
 
     @property
-    def difference(self) -> int:
-        return self.after - (self.before or 0)
+    def difference(self) -> str:
+        step = self.after - (self.before or 0)
+        return f"+{step}" if step > 0 else f"−{-step}" if step else "0"
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,11 @@ class Report:
         return self.data.get("before") is not None
 
     @cached_property
-    def reliability(self) -> list[Mapping[str, Any]]:
-        return list((self.data.get("reliability") or {}).get("after") or ())
+    def reliability(self) -> list[dict[str, Any]]:
+        """What was promised after the change, and what came of it."""
+        bins = (self.data.get("reliability") or {}).get("after") or ()
+        shares = (({"promised": one["promised"], "was_right": one["right"]}, one["count"]) for one in bins)
+        return [{name: f"{share:.0%}" for name, share in pair.items()} | {"count": count} for pair, count in shares]
 
     @cached_property
     def failed_cases(self) -> list[Mapping[str, Any]]:
@@ -75,10 +80,16 @@ class Report:
         return sorted(failed, key=lambda case: not case["must"])
 
     @property
+    def counted(self) -> dict[str, int]:
+        """How many there are of each; the report lists the first of them."""
+        return {name: int(self.data.get(f"{name}_count") or self._listed(name)) for name in _LISTS}
+
+    @property
     def left_out(self) -> dict[str, int]:
-        """How many of each the report counts and does not list."""
-        names = ("takers", "losses", "wins", "unreached")
-        return {name: int(self.data.get(f"{name}_count") or 0) - len(self.data.get(name) or ()) for name in names}
+        return {name: count - self._listed(name) for name, count in self.counted.items()}
+
+    def _listed(self, name: str) -> int:
+        return len(self.data.get(name) or ())
 
 
 def report_of(data: Mapping[str, Any] | None) -> Report | None:

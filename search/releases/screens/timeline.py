@@ -61,7 +61,7 @@ class Timeline(ShopScreen, BaseListingView):
         return url_of("timeline_results", self.shop)
 
     def get_breadcrumbs_items(self) -> list[dict[str, Any]]:
-        here = {"url": "", "label": self.get_page_title(), "sublabel": self.shop_name}
+        here = {"url": "", "label": self.get_page_title(), "sublabel": self.get_page_subtitle()}
         return [*self.breadcrumbs_items, here]
 
     def get_header_buttons(self) -> list[BaseButton]:
