@@ -536,6 +536,7 @@ def test_a_cut_that_was_left_can_be_gone_on_with(reviewer, released, launched):
     page = screen(reviewer, "cut_state", released.shop, cut.pk)
     assert 'value="go_on"' in page
     assert "data-rel-poll" not in page
+    assert "rel-progress" not in screen(reviewer, "timeline", released.shop)
     reviewer.post(reverse("releases:cut_state", args=["demo", cut.pk]), {"do": "go_on"})
     assert launched == [cut]
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 from wagtail.admin import messages
-from wagtail.admin.widgets.button import BaseButton, Button, HeaderButton
+from wagtail.admin.widgets.button import BaseButton, HeaderButton
 
 from cms.content import READING, Content
 from cms.models import GoLive, PendingChange, Release, ReleaseKind
@@ -20,7 +20,6 @@ from cms.releases.ledger import Change
 from search.releases.screens.base import ROLL_BACK, ShopScreen, url_of
 from search.releases.screens.listing import listing
 from search.releases.screens.reports import report_of
-from search.releases.screens.timeline import kind_words
 
 
 class OfRelease(ShopScreen):
@@ -89,7 +88,6 @@ class ReleaseScreen(OfRelease, View):
         chosen = chosen if chosen in bases else next(iter(bases), "")
         return super().get_context_data(**kwargs) | {
             "release": about,
-            "kind": kind_words(about),
             "live": self.live,
             "is_live": self.live == about,
             "same_as_live": bool(self.live and self.live != about and self.live.digest == about.digest),
@@ -117,8 +115,8 @@ class ReleaseScreen(OfRelease, View):
         return found.get(name or "")
 
     def _api_url(self) -> str:
-        address = reverse("suggest").removesuffix("suggest") + f"releases/{self.about.number}?shop={self.shop.slug}"
-        return self.request.build_absolute_uri(address)
+        address = reverse("release", args=[self.about.number])
+        return self.request.build_absolute_uri(f"{address}?shop={self.shop.slug}")
 
 
 class RollBack(OfRelease, View):
@@ -163,5 +161,4 @@ class RollBack(OfRelease, View):
             "live": live,
             "will_wait": len({change.key for change in changes} | set(waiting)),
             "changes": listing(self.request, self.shop, changes),
-            "cancel": Button(_("Cancel"), url_of("release", self.shop, self.about.number)),
         }

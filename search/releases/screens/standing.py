@@ -7,34 +7,39 @@ from django.db.models import Count, Min
 from django.utils import timezone
 
 from cms.models import RUNNING, Cut, CutState, GoLive, PendingChange, Policy, Release, Shop
+from search.releases.workers import is_gone
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """`cut`: the newest, as long as it runs or waits for somebody's word. `next_cut`: by the shop's weekly time."""
+    """`cut`: the newest, as long as it runs or waits for somebody's word; `left`: its process is gone. `next_cut`: by
+    the shop's weekly time."""
 
     live: Release | None
     since: datetime | None
     waiting: int
     waits_since: datetime | None
     cut: Cut | None
+    left: bool
     next_cut: datetime | None
     gated: bool
 
     @property
     def runs(self) -> bool:
-        return self.cut is not None and self.cut.state in RUNNING
+        return self.cut is not None and self.cut.state in RUNNING and not self.left
 
 
 def standing(shop: Shop) -> Standing:
     switch = GoLive.objects.filter(shop=shop).select_related("release").order_by("-pk").first()
     waiting = PendingChange.objects.filter(shop=shop).aggregate(count=Count("pk"), since=Min("at"))
+    cut = open_cut(shop)
     return Standing(
         live=switch.release if switch else None,
         since=switch.at if switch else None,
         waiting=waiting["count"],
         waits_since=waiting["since"],
-        cut=open_cut(shop),
+        cut=cut,
+        left=cut is not None and cut.state in RUNNING and is_gone(cut),
         next_cut=next_cut(shop, timezone.now()),
         gated=shop.release_policy == Policy.GATED,
     )

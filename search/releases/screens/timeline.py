@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.utils.translation import gettext, pgettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext
 from wagtail.admin.views.generic.base import BaseListingView
 from wagtail.admin.widgets.button import BaseButton, HeaderButton
 
@@ -109,8 +109,3 @@ def stretches(shop: Shop, starts: Sequence[Release], newest: int) -> list[Stretc
         )
         for start, end in pairs
     ]
-
-
-def kind_words(release: Release) -> str:
-    """A shop's first release is neither a cut nor a patch to anything."""
-    return gettext("first release") if release.ordinal == 1 else release.get_kind_display()

@@ -42,7 +42,6 @@ class Offered:
     """A suggestion of one column, and how it stands in the other. `moved`: places it stands higher (+) or lower."""
 
     suggestion: Suggestion
-    place: int
     only_here: bool
     moved: int
     title: Sequence[Part]
@@ -149,7 +148,7 @@ def _offered(mine: Suggestions, other: Suggestions, *, marked: bool) -> list[Off
         was = one if at is None or not marked else other.suggestions[at]
         title = word_diff(was.content["title"], one.content["title"])
         words = word_diff(shown_text(was), shown_text(one))
-        found.append(Offered(one, place + 1, at is None, 0 if at is None else at - place, title, words))
+        found.append(Offered(one, at is None, 0 if at is None else at - place, title, words))
     return found
 
 
