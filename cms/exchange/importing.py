@@ -10,7 +10,10 @@ from itertools import islice
 from typing import Any
 
 from django.conf import settings
+from django.contrib.contenttypes.models import ContentType
 from django.db import DatabaseError, connection, transaction
+from django.db.models import CharField, OuterRef, Subquery
+from django.db.models.functions import Cast
 from django.utils import timezone
 from wagtail.models import Locale, ReferenceIndex, Revision
 
@@ -235,9 +238,11 @@ def _revise(model: type[Entry], entries: list[Entry]) -> None:
         for entry in entries
     ]
     Revision.objects.bulk_create(revisions)
-    for entry, revision in zip(entries, revisions, strict=True):
-        entry.latest_revision = entry.live_revision = revision
-    model.objects.bulk_update(entries, ["latest_revision", "live_revision"])
+    own = Revision.objects.filter(
+        content_type=ContentType.objects.get_for_model(model), object_id=Cast(OuterRef("pk"), CharField())
+    )
+    newest = Subquery(own.order_by("-pk").values("pk")[:1])
+    model.objects.filter(pk__in=[entry.pk for entry in entries]).update(latest_revision=newest, live_revision=newest)
     _indexed(entries)
 
 
