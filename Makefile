@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+SIDE_BY_SIDE := -n 2 --dist loadgroup
 MO := kb/locale/zh_Hans/LC_MESSAGES/django.mo
 
 .PHONY: run test check suite environment clean
@@ -19,8 +20,8 @@ check: environment
 
 suite: environment $(MO)
 	$(BIN)/python manage.py prepare_encoder
-	$(BIN)/pytest
-	$(BIN)/python tests/on_postgres.py $(BIN)/pytest -m "not e2e" --ignore-glob "tests/test_engine_*"
+	$(BIN)/pytest $(SIDE_BY_SIDE)
+	$(BIN)/python tests/on_postgres.py $(BIN)/pytest $(SIDE_BY_SIDE) -m "not e2e" --ignore-glob "tests/test_engine_*"
 
 environment: .venv/installed
 

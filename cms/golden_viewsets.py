@@ -4,7 +4,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from wagtail.admin.panels import FieldPanel, FieldRowPanel, MultiFieldPanel
 from wagtail.admin.ui.tables import BooleanColumn, Column
-from wagtail.snippets.views.snippets import SnippetViewSet
+from wagtail.snippets.views.snippets import CreateView, SnippetViewSet
 
 from cms.filters import GoldenCaseFilterSet
 from cms.models import GoldenCase
@@ -18,8 +18,17 @@ def _must(case: GoldenCase) -> str:
     return gettext("must pass") if case.must else ""
 
 
+class GoldenCaseCreateView(CreateView):
+    """A question that was tried elsewhere in the CMS comes with the address."""
+
+    def get_initial(self):
+        known = ("shop", "query", "channel", "locale", "source")
+        return super().get_initial() | {name: self.request.GET[name] for name in known if name in self.request.GET}
+
+
 class GoldenCaseViewSet(SnippetViewSet):
     model = GoldenCase
+    add_view_class = GoldenCaseCreateView
     icon = "check"
     menu_label = _("Golden cases")
     # Plain "contains": Wagtail's database search does not cut Chinese into words.

@@ -86,7 +86,7 @@ def _read_anew(shop: Shop) -> None:
     if reading:
         texts = [text for _key, content in live_contents(shop) for text in phrases(content)]
         encoding.store_missing(texts, name=reading["encoder"])
-        propose(shop, {READING: reading}, notes="rebuild_index")
+        propose(shop, {READING: reading}, by="rebuild_index")
 
 
 def prune_vectors() -> int:

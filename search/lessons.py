@@ -18,7 +18,7 @@ from search.sync import encoder_of, propose
 def learn_shop(shop: Shop) -> Lesson:
     """Learns anew from what the shop would release now, and proposes it. Raises EncoderUnavailable."""
     lesson, reading = learn_from(ledger.proposed(shop), name=encoder_of(shop))
-    propose(shop, {READING: reading}, notes="learn_shop")
+    propose(shop, {READING: reading}, by="learn_shop")
     return lesson
 
 

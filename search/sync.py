@@ -48,6 +48,9 @@ def sync(shop: Shop, keys: Iterable[str] | None = None, *, by: str = "") -> Plan
         changes = plan(wanted, _stored(shop, keys))
         if changes:
             propose(shop, {key: contents.get(key) for key in changes.write | changes.delete}, by=by)
+        if keys is not None and policy_of(shop) == Policy.CONTINUOUS:
+            # Where there is nothing to wait for, what waited since another policy or a rollback is outdated by now.
+            ledger.forget_pending(shop, keys)
     return changes
 
 

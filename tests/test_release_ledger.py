@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
+from django.utils import timezone
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -250,3 +251,32 @@ def test_a_rollback_forwards_settles_what_waited(shop, live):  # noqa: F811
     assert not PendingChange.objects.exists()
     with pytest.raises(NothingToRollBack):
         roll_back(shop, second)
+
+
+def test_what_waited_since_another_policy_does_not_come_back_once_it_is_unpublished(shop, live):  # noqa: F811
+    entry = live(publish, shop, "怎么开发票")
+    Shop.objects.update(release_policy=Policy.GATED)
+    entry.title = "怎么开票"
+    live(entry.save_revision().publish)
+    Shop.objects.update(release_policy=Policy.CONTINUOUS)
+    live(entry.unpublish)
+    assert ledger.pending(shop) == {}
+    assert entry.key not in ledger.proposed(shop)
+
+
+def test_an_edit_after_a_rollback_outdates_what_waited_of_that_entry(shop, live):  # noqa: F811
+    entry = live(publish, shop, "怎么开发票")
+    first = ledger.live_release(shop)
+    entry.title = "怎么开票"
+    live(entry.save_revision().publish)
+    roll_back(shop, first)
+    assert list(ledger.pending(shop)) == [entry.key]
+    entry.title = "怎么开发票"
+    live(entry.save_revision().publish)
+    assert ledger.pending(shop) == {}
+
+
+def test_a_week_goes_by_the_shops_zone_and_not_by_an_editors(settings):
+    sunday_evening_in_london = datetime(2026, 11, 15, 20, tzinfo=UTC)
+    with timezone.override("Europe/London"):
+        assert week_of(sunday_evening_in_london) == "2026-W47"

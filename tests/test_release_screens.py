@@ -595,3 +595,8 @@ def test_a_rollbacks_page_names_what_it_is_equal_to(reviewer, released):
     put(shop, {"faq:900": "新的"})
     made = roll_back(shop, first, by="lin")
     assert reverse("releases:release", args=["demo", first.number]) in screen(reviewer, "release", shop, made.number)
+
+
+def test_a_question_that_was_tried_comes_into_the_form_of_a_golden_case(admin_client, shop):
+    form = admin_client.get("/cms/snippets/cms/goldencase/add/", {"shop": shop.pk, "query": "能开专票吗"})
+    assert 'value="能开专票吗"' in form.content.decode()

@@ -277,20 +277,21 @@ def _move_intervals(shop: Shop, ordinal: int, changes: Changes) -> None:
 
 def _clear_pending(shop: Shop, changes: Changes) -> None:
     """What has been released no longer waits; what was changed again meanwhile does."""
-    for row in PendingChange.objects.filter(
-        shop=shop, key__in=changes.keys() if len(changes) < _SLICE else [*pending(shop)]
-    ):
-        if row.key in changes and row.content_id == changes[row.key]:
-            row.delete()
+    waiting = pending(shop)
+    forget_pending(shop, (key for key, name in changes.items() if key in waiting and waiting[key] == name))
+
+
+def forget_pending(shop: Shop, keys: Iterable[str]) -> None:
+    """These no longer wait for a cut."""
+    for part in _sliced(keys):
+        PendingChange.objects.filter(shop=shop, key__in=part).delete()
 
 
 def set_pending(shop: Shop, wanted: Changes, *, by: str = "") -> None:
     """What is published waits for the next cut; what is live like that already no longer does. Under the lock."""
     live = live_release(shop)
     current = held(shop, live.ordinal, wanted) if live else {}
-    settled = [key for key, name in wanted.items() if current.get(key) == name]
-    for part in _sliced(settled):
-        PendingChange.objects.filter(shop=shop, key__in=part).delete()
+    forget_pending(shop, (key for key, name in wanted.items() if current.get(key) == name))
     rows = [
         PendingChange(shop=shop, key=key, content_id=name, by=by, at=timezone.now())
         for key, name in wanted.items()

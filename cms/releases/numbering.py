@@ -8,7 +8,8 @@ from django.utils import timezone
 
 def week_of(moment: datetime) -> str:
     """`2026-W47`, by the calendar of the shop's time zone. In the last days of December the year can be the next."""
-    year, week, _day = timezone.localdate(moment).isocalendar()
+    # Not the zone that is active at the moment: that can be an editor's own.
+    year, week, _day = timezone.localdate(moment, timezone.get_default_timezone()).isocalendar()
     return f"{year}-W{week:02d}"
 
 
