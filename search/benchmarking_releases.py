@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from django.core.management import call_command
 from django.db import connection
+from django.utils import timezone
 from wagtail.models import Locale
 
 from cms.content import READING, entry_content, live_contents
@@ -96,6 +97,7 @@ class _Measuring:
     """One shop, from its first release on; each step goes on where the one before has ended."""
 
     def __init__(self, sizes: ReleaseSizes) -> None:
+        self.began = time.perf_counter()
         self.sizes = sizes
         self.spare = sizes.patches + sizes.pending
         self.texts = questions(PHRASINGS * sizes.entries + self.spare)
@@ -117,6 +119,8 @@ class _Measuring:
         found["rollback"] = self._rollbacks()
         found["past"] = self._past()
         found["reread"] = self._reread()
+        found["processor_s"] = round(time.process_time(), 1)
+        found["wall_s"] = round(time.perf_counter() - self.began, 1)
         return found
 
     def _first_release(self, library: Sequence[str]) -> None:
@@ -187,6 +191,7 @@ class _Measuring:
         FAQ.objects.bulk_update(entries, ["title"], batch_size=500)
         pending_s = _seconds(lambda: sync(self.shop, [entry.key for entry in entries]))
         self.old = self._live()
+        snapshots.forget_snapshots()  # a cut runs in a process of its own
         started = time.perf_counter()
         cut = cutting.run(cutting.start(self.shop, by="benchmark"))
         total_s = round(time.perf_counter() - started, 3)
@@ -194,8 +199,14 @@ class _Measuring:
             cutting.override(cut, "benchmark", "benchmark")
         gate_s = float((cut.report or {}).get("seconds", 0))
         figures = {"changes": len(entries), "pending_s": pending_s, "seconds": round(total_s - gate_s, 3)}
-        asked = (cut.report or {}).get("asked")
-        return figures | {"gate_s": gate_s, "asked": asked, "build_s": _seconds(lambda: snapshots.current(self.shop))}
+        return figures | {"gate_s": gate_s, "asked": (cut.report or {}).get("asked"), "build_s": self._from(self.old)}
+
+    def _from(self, old: Release) -> float:
+        """Until a process that serves `old` serves what is live."""
+        moment = timezone.now()
+        held = snapshots.build(self.shop.pk, old.ordinal, old.number, moment)
+        live = self._live()
+        return _seconds(lambda: snapshots.build(self.shop.pk, live.ordinal, live.number, moment, before=held))
 
     def _rollbacks(self) -> Figures:
         """Between the releases before and after the cut: the switch itself, and until the next answer."""
@@ -217,10 +228,11 @@ class _Measuring:
         number = self.old.number
         first_s = _seconds(lambda: replay(self.shop, asked[0], number=number))
         calls: dict[str, Callable[[Any], object]] = {
-            "ours": lambda question: replay(self.shop, question, number=number),
-            "peer": lambda question: suggest(self.shop, question),
+            "ours": lambda pair: replay(self.shop, pair[0], number=number),
+            "peer": lambda pair: suggest(self.shop, pair[1]),
         }
-        taken = in_turns(calls, asked)
+        # Never the same question in one round: the second to ask would find its readings warm.
+        taken = in_turns(calls, list(zip(asked, [*asked[1:], asked[0]], strict=True)))
         ours, peer = percentiles(taken["ours"]), percentiles(taken["peer"])
         apart = len(ledger.changes_between(self.shop, self.old.ordinal, self._live().ordinal))
         beside = {"peer": {"name": "the live release"} | peer, "ratio": round(peer["p50_ms"] / ours["p50_ms"], 2)}
@@ -235,6 +247,8 @@ class _Measuring:
         propose(self.shop, {READING: {**reading, "trial": {"asked": 0}}})
         build_s = _seconds(lambda: snapshots.current(self.shop))
         question = Question(self.texts[2], str(Channel.WIDGET))
+        snapshots.forget_snapshots()
+        snapshots.current(self.shop)
         return {
             "build_s": build_s,
             "first_past_answer_s": _seconds(lambda: replay(self.shop, question, number=self.old.number)),

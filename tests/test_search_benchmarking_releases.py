@@ -35,6 +35,8 @@ FIGURES = {
     "database": "a temporary SQLite file",
     "vectors": "made up",
     "cold_build_s": 2.0,
+    "processor_s": 20.0,
+    "wall_s": 21.0,
     "patch": dict.fromkeys(("live_s", "publish_s", "release_s", "build_s", "first_answer_s"), 0.5)
     | {"first_key_stroke_s": 0.1, "ratio": 4.0},
     "growth": {"bytes_beyond_text": 700},

@@ -118,6 +118,7 @@ def _releases(row: dict[str, Any]) -> list[str]:
     size = f"{row['entries']} entries with {row['phrasings']} phrasings"
     return [
         f"releases of {size}, {row['vectors']} vectors, {row['database']}",
+        f"  {row['processor_s']} s of a core in {row['wall_s']} s: where the two differ much, the machine was busy",
         _row("one entry published: live after", f"{patch['live_s']} s"),
         _row("  in the CMS", f"{patch['publish_s']} s"),
         _row("  the release", f"{patch['release_s']} s"),
