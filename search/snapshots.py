@@ -114,10 +114,11 @@ def picture(
     shown = {key: content for key, content in valid.items() if _for_shoppers(content)}
     rules = compile_rules(contents.get(RULES, {}))
     can_encode = reading.can_encode
-    agents, shoppers = (
-        Audience(chosen, reading=reading, rules=rules, can_encode=can_encode, before=old)
-        for chosen, old in zip((valid, shown), _audiences(before), strict=True)
-    )
+    old_agents, old_shoppers = _audiences(before)
+    how: dict[str, Any] = {"reading": reading, "rules": rules, "can_encode": can_encode}
+    agents = Audience(valid, before=old_agents, **how)
+    # Shoppers see most of what agents do: with nothing older to begin from, that is the nearest.
+    shoppers = Audience(shown, before=old_shoppers or agents, **how)
     begins, ends = _window(entries, moment)
     if not can_encode:
         retry = moment + timedelta(seconds=encoding.RETRY_SECONDS)

@@ -205,7 +205,7 @@ def test_two_shops_are_cut_at_once(gated):
         ("", "waiting", 5, False),
     ],
     # Names of processes differ from one to the next, and all that run tests side by side must find the same tests.
-    ids=["mine", "gone", "number_given_again", "silent", "too_silent", "waits", "waits_long", "gone_early", "unclaimed"],
+    ids=["mine", "gone", "number_given_again", "silent", "too_silent", "waits", "long", "early", "unclaimed"],
 )
 def test_a_cut_is_left_when_its_process_is_gone(gated, worker, state, silent_for, gone):
     cut = cutting.start(gated)
