@@ -30,7 +30,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         item.add_marker(pytest.mark.xdist_group(group))
 
 
-
 @pytest.fixture(autouse=True)
 def fresh_process(settings, monkeypatch, tmp_path_factory) -> Iterator[None]:
     """Every test begins like a process that has just started, with the fake encoder, and writes its log at once."""
