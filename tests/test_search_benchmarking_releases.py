@@ -51,7 +51,8 @@ def test_the_table_of_releases_names_every_figure(monkeypatch):
     monkeypatch.setattr(benchmarking_releases, "measure_releases", lambda sizes: FIGURES)
     out = StringIO()
     call_command("benchmark", "--releases", stdout=out)
-    for words in ("40 entries with 200 phrasings", "live after", "700 bytes", "weekly cut of 5", "rollback", "9.9", "1.02"):
+    named = ("40 entries with 200 phrasings", "live after", "700 bytes", "weekly cut of 5", "rollback", "9.9", "1.02")
+    for words in named:
         assert words in out.getvalue()
 
 
