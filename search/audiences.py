@@ -24,6 +24,8 @@ from search.readings import Reading
 from search.rules import Rules
 
 logger = logging.getLogger(__name__)
+_QUICKLY_BUILT = 2_000
+"""Phrasings of which an audience is built from nothing in a fraction of a second."""
 
 
 class Audience:
@@ -65,9 +67,18 @@ class Audience:
         self._homophones = Homophones(texts)
         self._synonyms = Synonyms(self._groups_of_synonyms, texts)
 
+    def is_read_like(self, other: "Audience") -> bool:
+        """Whether what one was built of can be taken over by the other."""
+        return self.reading is other.reading and self.degraded == other.degraded
+
+    @property
+    def is_patched_up(self) -> bool:
+        """Whether so much was taken over and changed that it answers more slowly than one built from nothing would."""
+        return self.retriever.rebuild_due
+
     def _changed(self, before: "Audience") -> set[str] | None:
         """The groups in which the two differ; None where they were read differently."""
-        if before.reading is not self.reading or before.degraded != self.degraded:
+        if not self.is_read_like(before):
             return None
         differing = (
             (self.entries.get(key), before.entries.get(key))
@@ -83,7 +94,7 @@ class Audience:
         vectors = self._vectors(found)
         rows: Iterable[NDArray[np.float32] | None] = repeat(None) if vectors is None else vectors
         self.retriever = before.retriever.updated(remove=changed, add=list(zip(found, rows, strict=False)))
-        if self.retriever.rebuild_due:
+        if self.is_patched_up and len(self.retriever) < _QUICKLY_BUILT:
             self._build()
             return
         gone = [passage.text for passage in before._passages(changed & before.groups.keys())]
@@ -101,8 +112,11 @@ class Audience:
         if self.degraded:
             return None
         texts = [passage.text for passage in found]
-        encoding.store_missing(texts, name=self.reading.encoder)
-        return encoding.stored_vectors(texts, name=self.reading.encoder)
+        vectors = encoding.stored_vectors(texts, name=self.reading.encoder)
+        if vectors is not None and not vectors.any(axis=1).all():
+            encoding.store_missing(texts, name=self.reading.encoder)
+            vectors = encoding.stored_vectors(texts, name=self.reading.encoder)
+        return vectors
 
     def query_vector(self, text: str) -> NDArray[np.float32] | None:
         """None where there is no encoder, or nothing to encode."""

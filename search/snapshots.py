@@ -10,9 +10,10 @@ from collections import OrderedDict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from threading import Lock
+from threading import Lock, Thread
 from typing import Any
 
+from django.db import DatabaseError, connection
 from django.utils import timezone
 
 from cms.content import FACTS, READING, RULES, SETTINGS, Content, is_entry_key
@@ -117,8 +118,9 @@ def picture(
     old_agents, old_shoppers = _audiences(before)
     how: dict[str, Any] = {"reading": reading, "rules": rules, "can_encode": can_encode}
     agents = Audience(valid, before=old_agents, **how)
-    # Shoppers see most of what agents do: with nothing older to begin from, that is the nearest.
-    shoppers = Audience(shown, before=old_shoppers or agents, **how)
+    # Shoppers see most of what agents do: with nothing older that was read alike, that is the nearest.
+    usable = old_shoppers if old_shoppers and old_shoppers.is_read_like(agents) else agents
+    shoppers = Audience(shown, before=usable, **how)
     begins, ends = _window(entries, moment)
     if not can_encode:
         retry = moment + timedelta(seconds=encoding.RETRY_SECONDS)
@@ -195,6 +197,7 @@ class _Shelf:
         self._past: OrderedDict[tuple[int, int, datetime | None], Snapshot] = OrderedDict()
         self._locks: dict[tuple[int, str], Lock] = {}
         self._refused: dict[int, tuple[int, float]] = {}
+        self._renewing: set[int] = set()
 
     def served(self, shop: Shop, moment: datetime | None = None, *, newest: bool = False) -> Served:
         """`newest`: waits for the live release where another thread is building it."""
@@ -210,9 +213,35 @@ class _Shelf:
             held = self._current.get(shop.pk)
             if held is None or not self._is_fresh(held, ordinal, moment):
                 held = self._current[shop.pk] = self._built(shop.pk, ordinal, number, moment, held)
+                self._renew_aside(held)
             return Served(held, ordinal)
         finally:
             lock.release()
+
+    def _renew_aside(self, held: Snapshot) -> None:
+        """Nobody waits for it: until it is there the patched one answers, as rightly and a little more slowly."""
+        if held.shop_id not in self._renewing and held.for_agents.is_patched_up:
+            self._renewing.add(held.shop_id)
+            Thread(target=self._aside, args=(held,), name="renewal", daemon=True).start()
+
+    def _aside(self, held: Snapshot) -> None:
+        try:
+            self._renew(held)
+        except (ledger.CorruptContent, DatabaseError):
+            logger.exception("Shop %s goes on with what it answers from", held.shop_id)
+        finally:
+            self._renewing.discard(held.shop_id)
+            connection.close()
+
+    def _renew(self, held: Snapshot) -> None:
+        """In the place of the picture that answers by then, one that was built from nothing and brought up to it."""
+        fresh = build(held.shop_id, held.ordinal, held.number, timezone.now())
+        with self._lock(held.shop_id, "current"):
+            now = self._current.get(held.shop_id)
+            if now and now.ordinal != fresh.ordinal:
+                fresh = build(now.shop_id, now.ordinal, now.number, timezone.now(), before=fresh)
+            if now:
+                self._current[held.shop_id] = fresh
 
     def _is_fresh(self, held: Snapshot, ordinal: int, moment: datetime) -> bool:
         refused, until = self._refused.get(held.shop_id, (None, 0.0))
@@ -220,7 +249,7 @@ class _Shelf:
 
     def _built(self, shop_id: int, ordinal: int, number: str, moment: datetime, held: Snapshot | None) -> Snapshot:
         try:
-            return build(shop_id, ordinal, number, moment, before=held)
+            return build(shop_id, ordinal, number, moment, before=self._nearest(shop_id, ordinal))
         except ledger.CorruptContent:
             logger.exception("Release %s of shop %s is not whole: run `manage.py check_index`", number, shop_id)
             self._refused[shop_id] = ordinal, time.monotonic() + encoding.RETRY_SECONDS
@@ -229,19 +258,29 @@ class _Shelf:
     def past(self, shop: Shop, release: Release, moment: datetime) -> Snapshot:
         """That release as it stood at that moment. The first time costs what differs from the live one."""
         with self._lock(shop.pk, "past"):
-            live = self._current.get(shop.pk)
-            known = [live, *reversed(self._past.values())] if live else [*reversed(self._past.values())]
-            for one in known:
-                same = (one.shop_id, one.ordinal) == (shop.pk, release.ordinal) and one.holds_at(moment)
+            for one in self._kept(shop.pk):
+                same = one.ordinal == release.ordinal and one.holds_at(moment)
                 # One that was built without the encoder serves only while there is none.
                 if same and one.for_agents.degraded != one.reading.can_encode:
                     return one
-            before = live or next((one for one in known if one.shop_id == shop.pk), None)
+            before = self._nearest(shop.pk, release.ordinal)
             found = build(shop.pk, release.ordinal, release.number, moment, before=before)
             self._past[shop.pk, release.ordinal, found.begins] = found
             while len(self._past) > _PAST_KEPT:
                 self._past.popitem(last=False)
             return found
+
+    def _kept(self, shop_id: int) -> list[Snapshot]:
+        """The live picture, then those of the past, the last one first."""
+        live = self._current.get(shop_id)
+        past = [one for one in reversed(list(self._past.values())) if one.shop_id == shop_id]
+        return [live, *past] if live else past
+
+    def _nearest(self, shop_id: int, ordinal: int) -> Snapshot | None:
+        """What to build that release from: a picture that reads as it does, else any, for its contents."""
+        kept = self._kept(shop_id)
+        reading = ledger.held(shop_id, ordinal, [READING]).get(READING)
+        return next((one for one in kept if one.hashes.get(READING) == reading), kept[0] if kept else None)
 
     def _lock(self, shop_id: int, what: str) -> Lock:
         return self._locks.setdefault((shop_id, what), Lock())

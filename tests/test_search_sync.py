@@ -1,4 +1,5 @@
 from datetime import timedelta
+from unittest.mock import Mock
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from cms.content import FACTS, READING, SETTINGS
 from cms.models import Fact, Release, ReleaseItem
 from cms.releases import ledger
-from search import encoding, snapshots, sync
+from cms.releases.rollback import roll_back
+from search import audiences, encoding, snapshots, sync
 from search.answering import Question, suggest
 from search.checking import findings
 from search.engine.encoder import EncoderUnavailable
@@ -285,3 +287,37 @@ def test_a_new_process_answers_from_what_is_sound(shop, live, caplog):
     assert titles(shop, "怎么开发票") == ["怎么开发票"]
     assert snapshots.current(shop).ordinal == 2
     assert "is not whole" in caplog.text
+
+
+def test_a_picture_that_was_patched_up_is_renewed_aside_and_answers_the_same(shop, live, monkeypatch):
+    monkeypatch.setattr(audiences, "_QUICKLY_BUILT", 0)
+    begun = []
+    monkeypatch.setattr(snapshots, "Thread", lambda **how: begun.append(how) or Mock())
+    live(publish, shop, "怎么开发票")
+    snapshots.current(shop)
+    live(publish, shop, "什么时候发货", "几天发货")
+    patched = snapshots.current(shop)
+    assert patched.for_agents.is_patched_up
+    assert [how["args"] for how in begun] == [(patched,)]
+    found = suggest(shop, Question("几天能发货", "agent")).suggestions
+    live(publish, shop, "能退货吗")
+    snapshots.current(shop)
+    snapshots._shelf._renew(patched)
+    renewed = snapshots.current(shop)
+    assert renewed.ordinal == 3
+    assert renewed.for_agents.retriever._built == 3
+    assert suggest(shop, Question("几天能发货", "agent")).suggestions[0].content == found[0].content
+
+
+def test_a_picture_is_built_from_one_that_was_read_alike(shop, live):
+    live(publish, shop, "怎么开发票")
+    taught = snapshots.current(shop)
+    live(sync.propose, shop, {READING: {**taught.contents[READING], "learnt": True}})
+    untaught, taught = taught, snapshots.current(shop)
+    assert taught.reading is not untaught.reading
+    again = snapshots.past(shop, ledger.release_at(shop, timezone.now()), timezone.now())
+    assert again is taught
+    first = Release.objects.get(shop=shop, ordinal=1)
+    old = snapshots.past(shop, first, timezone.now())
+    roll_back(shop, first)
+    assert snapshots._shelf._nearest(shop.pk, 3) is old
