@@ -105,7 +105,7 @@ def test_new_questions_are_asked_once_and_known_ones_again():
         ({"error": {"message": "no such shop"}}, 404, "answered 404: .*no such shop"),
         ({}, 429, "KB_THROTTLE_WIDGET"),
         (ANSWER | {"degraded": True}, 200, "prepare_encoder"),
-        (ANSWER | {"release": "0"}, 200, "rebuild_index"),
+        (ANSWER | {"release": ""}, 200, "rebuild_index"),
         (["hello"], 200, "no answer of this service: .*hello"),
     ],
 )
