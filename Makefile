@@ -2,7 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
-SIDE_BY_SIDE := -n 2 --dist loadgroup
+SIDE_BY_SIDE := -n 2 --dist loadfile
 MO := kb/locale/zh_Hans/LC_MESSAGES/django.mo
 
 .PHONY: run test check suite environment clean

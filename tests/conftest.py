@@ -23,13 +23,6 @@ hypothesis_settings.load_profile("patient")
 ROOT = Path(__file__).resolve().parent.parent
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Side by side, a file's tests stay in one process, and so do all that share the browser's server."""
-    for item in items:
-        group = "browser" if item.get_closest_marker("e2e") else item.path.name
-        item.add_marker(pytest.mark.xdist_group(group))
-
-
 @pytest.fixture(autouse=True)
 def fresh_process(settings, monkeypatch, tmp_path_factory) -> Iterator[None]:
     """Every test begins like a process that has just started, with the fake encoder, and writes its log at once."""
