@@ -2,6 +2,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
+ON_POSTGRES := $(BIN)/python tests/on_postgres.py $(BIN)/pytest
 SIDE_BY_SIDE := -n 2 --dist loadfile
 MO := kb/locale/zh_Hans/LC_MESSAGES/django.mo
 
@@ -20,8 +21,10 @@ check: environment
 
 suite: environment $(MO)
 	$(BIN)/python manage.py prepare_encoder
-	$(BIN)/pytest $(SIDE_BY_SIDE)
-	$(BIN)/python tests/on_postgres.py $(BIN)/pytest $(SIDE_BY_SIDE) -m "not e2e" --ignore-glob "tests/test_engine_*"
+	$(BIN)/pytest $(SIDE_BY_SIDE) -m "not commits"
+	$(BIN)/pytest -m commits
+	$(ON_POSTGRES) $(SIDE_BY_SIDE) -m "not e2e and not commits" --ignore-glob "tests/test_engine_*"
+	$(ON_POSTGRES) -m commits
 
 environment: .venv/installed
 

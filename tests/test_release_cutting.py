@@ -593,6 +593,7 @@ def committed(transactional_db):
     return make_shop("demo")
 
 
+@pytest.mark.commits
 def test_the_worker_publishes_what_is_scheduled_and_then_cuts_what_is_due(committed):
     shop = committed
     local = timezone.localtime() - timedelta(minutes=1)
@@ -630,6 +631,7 @@ def test_publish_scheduled_is_ours():
     assert get_commands()["publish_scheduled"] == "search"
 
 
+@pytest.mark.commits
 def test_a_hundred_scheduled_entries_make_one_release(committed):
     for number in range(100):
         revision = draft(committed, f"第{number}个活动").latest_revision

@@ -49,6 +49,7 @@ def test_a_failing_database_costs_the_lines_and_nothing_else(monkeypatch, db):
     assert writer.lost == 1
 
 
+@pytest.mark.commits
 @pytest.mark.django_db(transaction=True)
 def test_the_thread_writes_what_was_asked():
     shop = make_shop("demo")

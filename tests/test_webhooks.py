@@ -242,6 +242,7 @@ def test_nobody_is_told_and_the_release_is_live_where_the_outbox_is_broken(shop,
     assert ledger.live_release(shop) == made
 
 
+@pytest.mark.commits
 @pytest.mark.django_db(transaction=True)
 def test_a_slow_receiver_delays_no_publishing(receiver):
     shop = make_shop("demo")
