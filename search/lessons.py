@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from threadpoolctl import threadpool_limits
+
 from cms.content import READING, Content
 from cms.models import Shop
 from cms.releases import ledger
@@ -40,7 +42,9 @@ def learn_from(hashes: Mapping[str, str], *, name: str) -> tuple[Lesson, Content
     vectors = encoding.stored_vectors(texts, name=name)
     if vectors is None:  # it was there a moment ago
         raise EncoderUnavailable(name)
-    lesson = learn(found, vectors)
+    # Beside other work, two threads of one product wait for each other longer than one takes for it.
+    with threadpool_limits(1):
+        lesson = learn(found, vectors)
     many = len(found) > FLAT_UP_TO
     codebook = Retriever(found, vectors, adapter=lesson.adapter).codebook if many else None
     return lesson, reading_content(name, lesson, codebook)
