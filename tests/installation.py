@@ -181,7 +181,8 @@ def blank_database(django_db_setup: None, django_db_blocker: Any, tmp_path_facto
             return
         name = connection.settings_dict["NAME"]
         connection.close()
-    url = _postgres_copy(_named(server, name), f"zhida_{os.getpid()}_blank")
+    # The fixture is made once for every module that imports it.
+    url = _postgres_copy(_named(server, name), f"zhida_{os.getpid()}_blank_{time.monotonic_ns()}")
     yield Blank(None, url)
     _postgres_drop(url)
 
