@@ -31,13 +31,10 @@ from search import browsing, encoding, snapshots
 from search.answering import Question, Suggestions, suggest
 from search.benchmarking import ROOT, CannotMeasure, Figures, in_turns, percentiles
 from search.engine.onnx_encoder import OnnxEncoder
-from search.engine.retrieval import Retriever
 from search.engine.text import text_hash
-from search.engine.types import Passage
-from search.engine.vectors import FLAT_UP_TO
 from search.made_up import PHRASINGS, questions, vectors
 from search.models import StoredVector
-from search.readings import reading_content
+from search.readings import needs_codebook, reading_content, with_codebook
 from search.releases import cutting
 from search.releases.replaying import replay
 from search.sync import propose, sync
@@ -126,10 +123,9 @@ class _Measuring:
     def _first_release(self, library: Sequence[str]) -> None:
         """Read as a large shop's first cut leaves it: its vectors are compressed."""
         reading = reading_content(encoding.default_encoder())
-        if len(library) > FLAT_UP_TO:
-            found = encoding.stored_vectors(library)
-            codebook = Retriever([Passage("", text) for text in library], found).codebook
-            reading = reading_content(encoding.default_encoder(), codebook=codebook)
+        vectors = encoding.stored_vectors(library)
+        if vectors is not None and needs_codebook(reading, len(library)):
+            reading = with_codebook(reading, vectors)
         propose(self.shop, {READING: reading, **dict(live_contents(self.shop))})
 
     def _cold_build(self) -> float:

@@ -10,10 +10,8 @@ from cms.releases import ledger
 from search import encoding
 from search.engine.encoder import EncoderUnavailable
 from search.engine.learning import Lesson, learn
-from search.engine.retrieval import Retriever
-from search.engine.vectors import FLAT_UP_TO
 from search.passages import is_entry, passages
-from search.readings import reading_content
+from search.readings import needs_codebook, reading_content, with_codebook
 from search.sync import encoder_of, propose
 
 
@@ -45,6 +43,7 @@ def learn_from(hashes: Mapping[str, str], *, name: str) -> tuple[Lesson, Content
     # Beside other work, two threads of one product wait for each other longer than one takes for it.
     with threadpool_limits(1):
         lesson = learn(found, vectors)
-    many = len(found) > FLAT_UP_TO
-    codebook = Retriever(found, vectors, adapter=lesson.adapter).codebook if many else None
-    return lesson, reading_content(name, lesson, codebook)
+    reading = reading_content(name, lesson)
+    if needs_codebook(reading, len(vectors)):
+        reading = with_codebook(reading, vectors, lesson.adapter)
+    return lesson, reading

@@ -9,11 +9,13 @@ from dataclasses import asdict, dataclass
 from cms.content import Content
 from search import encoding
 from search.engine.adapter import Adapter
-from search.engine.codebook import Codebook
+from search.engine.codebook import Codebook, train_codebook
 from search.engine.confidence import Confidence
 from search.engine.encoder import EncoderUnavailable
 from search.engine.fits import confidence_of, fit_for
 from search.engine.learning import Lesson
+from search.engine.types import Vectors
+from search.engine.vectors import FLAT_UP_TO
 
 
 @dataclass(frozen=True)
@@ -39,9 +41,8 @@ class Reading:
         return self.confidence or fit_for(self.recipe)
 
 
-def reading_content(name: str, lesson: Lesson | None = None, codebook: Codebook | None = None) -> Content:
-    """For the encoder of that name, with what was learnt with it. `codebook`: by which the vectors of a large shop are
-    compressed; without one they are searched exactly. Raises EncoderUnavailable."""
+def reading_content(name: str, lesson: Lesson | None = None) -> Content:
+    """For the encoder of that name, with what was learnt with it, and no codebook. Raises EncoderUnavailable."""
     adapter, confidence, trial = (lesson.adapter, lesson.confidence, lesson.trial) if lesson else (None, None, None)
     return {
         "kind": "reading",
@@ -50,9 +51,20 @@ def reading_content(name: str, lesson: Lesson | None = None, codebook: Codebook 
         "adapter": base64.b64encode(adapter.to_bytes()).decode() if adapter else None,
         "confidence": asdict(confidence) if confidence else None,
         "trial": asdict(trial) if trial else None,
-        "codebook": base64.b64encode(codebook.to_bytes()).decode() if codebook else None,
+        "codebook": None,
         "learnt": lesson is not None,
     }
+
+
+def needs_codebook(content: Content, phrasings: int) -> bool:
+    """A smaller shop is searched exactly; a codebook that is there is kept."""
+    return phrasings > FLAT_UP_TO and not content["codebook"]
+
+
+def with_codebook(content: Content, vectors: Vectors, adapter: Adapter | None = None) -> Content:
+    """The same reading, and by what the shop's vectors are compressed; `adapter`: the reading's own."""
+    codebook = train_codebook(adapter(vectors) if adapter else vectors)
+    return {**content, "codebook": base64.b64encode(codebook.to_bytes()).decode()}
 
 
 def compile_reading(name: str, content: Content | None) -> Reading:

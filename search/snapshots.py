@@ -286,7 +286,8 @@ class _Shelf:
         return self._locks.setdefault((shop_id, what), Lock())
 
     def clear(self) -> None:
-        self.__init__()  # type: ignore[misc]
+        for kept in (self._current, self._past, self._refused):
+            kept.clear()
 
 
 _shelf = _Shelf()

@@ -39,7 +39,7 @@ def plan(wanted: Mapping[str, str], stored: Mapping[str, str]) -> Plan:
 def sync(shop: Shop, keys: Iterable[str] | None = None, *, by: str = "") -> Plan:
     """Brings these keys (None: all) in line with what is published; returns what was done, released or pending."""
     # The first release holds all that is published by then.
-    keys = sorted(set(keys)) if keys is not None and ledger.proposed(shop) else None
+    keys = sorted(set(keys)) if keys is not None and ledger.has_anything(shop) else None
     _encode_ahead(shop, keys)
     with ledger.locked(shop):
         # Under the lock the last writer reads last, so two edits at once cannot leave the older one standing.

@@ -17,11 +17,11 @@ from cms.content import READING
 from cms.models import Cut, CutState, GoldenCase, PendingChange, Policy, Release, Shop, StoredContent
 from cms.releases import ledger
 from cms.releases.rollback import roll_back
-from search import encoding
+from search import encoding, readings
 from search.answering import Question, suggest
 from search.engine.encoder import EncoderUnavailable, HashEncoder
 from search.models import StoredVector
-from search.releases import candidates, chores, cutting, gate, schedule, workers
+from search.releases import chores, cutting, gate, schedule, workers
 from tests.builders import draft, make_shop, publish
 from tests.test_search_sync import live  # noqa: F401
 
@@ -385,7 +385,7 @@ def test_a_cut_can_learn(gated):
 
 
 def test_a_shop_that_has_grown_large_gets_a_codebook_and_keeps_it(gated, live, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(candidates, "FLAT_UP_TO", 20)
+    monkeypatch.setattr(readings, "FLAT_UP_TO", 20)
     live(publish, gated, "什么时候发货", *(f"第{number}天能发货吗" for number in range(30)))
     cut = cut_now(gated)
     reading = ledger.held(gated, cut.release.ordinal)[READING]

@@ -4,27 +4,27 @@ A shop's row is the lock: whoever writes what the shop holds takes it first and 
 """
 
 import json
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from hashlib import sha256
+from typing import Literal
 
 from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from cms.content import Content
+from cms.content import Content, is_entry_key
 from cms.models import GoLive, PendingChange, Release, ReleaseItem, ReleaseKind, Shop, StoredContent
 from cms.releases.numbering import number_for, week_of
 from cms.signals import went_live
 
-logger = logging.getLogger(__name__)
 Hashes = dict[str, str]
 """Key -> the hash of its content."""
 Changes = Mapping[str, str | None]
 """Key -> the hash of its new content, None where it goes."""
+ChangeKind = Literal["added", "changed", "removed"]
 _SLICE = 500
 
 
@@ -44,6 +44,12 @@ class Change:
     before: str | None
     after: str | None
 
+    @property
+    def kind(self) -> ChangeKind:
+        if self.before is None:
+            return "added"
+        return "removed" if self.after is None else "changed"
+
 
 def canonical(content: Content) -> str:
     return json.dumps(content, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
@@ -59,11 +65,7 @@ def store(contents: Iterable[Content]) -> None:
     for content in contents:
         text = canonical(content)
         rows[sha256(text.encode()).hexdigest()] = text
-    known = {
-        found
-        for part in _sliced(rows)
-        for found in StoredContent.objects.filter(pk__in=part).values_list("pk", flat=True)
-    }
+    known = _stored_among(rows)
     new = [StoredContent(hash=name, text=text) for name, text in rows.items() if name not in known]
     StoredContent.objects.bulk_create(new, batch_size=_SLICE, ignore_conflicts=True)
 
@@ -147,6 +149,11 @@ def held(shop: Shop | int, ordinal: int, keys: Iterable[str] | None = None) -> H
     }
 
 
+def has_anything(shop: Shop) -> bool:
+    """Whether something was released, or waits to be."""
+    return live_release(shop) is not None or PendingChange.objects.filter(shop=shop).exists()
+
+
 def pending(shop: Shop) -> dict[str, str | None]:
     """What is published but waits for the next cut."""
     return dict(PendingChange.objects.filter(shop=shop).values_list("key", "content_id"))
@@ -190,7 +197,8 @@ def digest(hashes: Mapping[str, str]) -> str:
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What is kept with a release beside its contents. `report`: the hash of a stored content."""
+    """What is kept with a release beside its contents. `report`: the hash of a stored content. `number`: that of an
+    import, which keeps its own."""
 
     kind: str = str(ReleaseKind.PATCH)
     by: str = ""
@@ -226,13 +234,9 @@ def make_release(shop: Shop, changes: Changes, about: About, *, base: int | None
 
 def _check_stored(names: Iterable[str]) -> None:
     wanted = set(names)
-    known = {
-        found
-        for part in _sliced(wanted)
-        for found in StoredContent.objects.filter(pk__in=part).values_list("pk", flat=True)
-    }
-    if wanted - known:
-        raise CorruptContent(f"The stored content {min(wanted - known)} is missing.")
+    missing = wanted - _stored_among(wanted)
+    if missing:
+        raise CorruptContent(f"The stored content {min(missing)} is missing.")
 
 
 def _written(shop: Shop, ordinal: int, before: Hashes, after: Hashes, about: About) -> Release:
@@ -248,7 +252,7 @@ def _written(shop: Shop, ordinal: int, before: Hashes, after: Hashes, about: Abo
         made_at=moment,
         made_by=about.by,
         notes=about.notes,
-        entries=sum(":" in key for key in after),
+        entries=sum(map(is_entry_key, after)),
         added=len(after.keys() - before.keys()),
         removed=len(before.keys() - after.keys()),
         changed=sum(after[key] != before[key] for key in after.keys() & before.keys()),

@@ -8,17 +8,15 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
 from django.utils import timezone
 
 from cms.content import Content, is_entry_key
 from cms.models import Channel, Mode, Shop
 from cms.releases import ledger
-from cms.releases.ledger import Change
+from cms.releases.ledger import Change, ChangeKind
 from search.engine.content_differences import FieldChange, content_diff
 
-Kind = Literal["added", "changed", "removed"]
 _SHOPPERS_SEE = ("kind", "locale", "title", "similar", "category", "intent", "answers", "scene", "emotion")
 """What an answer shows of an entry."""
 
@@ -32,7 +30,7 @@ class Seen:
     after: Content | None
 
     @property
-    def change(self) -> Kind:
+    def change(self) -> ChangeKind:
         if self.before is None:
             return "added"
         return "removed" if self.after is None else "changed"
@@ -52,7 +50,7 @@ class Page:
     """`counts` are of all pages; `withheld`: changed as well, and not for the one who asks. `cursor` None: the last."""
 
     changes: Sequence[Seen]
-    counts: dict[Kind, int]
+    counts: dict[ChangeKind, int]
     withheld: int
     cursor: str | None
 
@@ -63,7 +61,7 @@ def changes(shop: Shop, before: int, after: int, *, for_agents: bool, cursor: st
     if for_agents:
         # Only what is shown is read: a first release can be ten thousand entries.
         rest = [change for change in found if change.key > cursor]
-        counts = Counter(_kind(change) for change in found)
+        counts = Counter(change.kind for change in found)
         return _page(_read(rest[:limit]), counts, 0, more=len(rest) > limit)
     seen = [one for one in map(_by_a_shopper, _read(found)) if one]
     rest_seen = [one for one in seen if one.key > cursor]
@@ -71,15 +69,9 @@ def changes(shop: Shop, before: int, after: int, *, for_agents: bool, cursor: st
     return _page(rest_seen[:limit], counts, len(found) - len(seen), more=len(rest_seen) > limit)
 
 
-def _page(seen: list[Seen], counts: Counter[Kind], withheld: int, *, more: bool) -> Page:
-    kinds: tuple[Kind, ...] = ("added", "changed", "removed")
+def _page(seen: list[Seen], counts: Counter[ChangeKind], withheld: int, *, more: bool) -> Page:
+    kinds: tuple[ChangeKind, ...] = ("added", "changed", "removed")
     return Page(seen, {kind: counts[kind] for kind in kinds}, withheld, seen[-1].key if more else None)
-
-
-def _kind(change: Change) -> Kind:
-    if change.before is None:
-        return "added"
-    return "removed" if change.after is None else "changed"
 
 
 def _read(found: Sequence[Change]) -> list[Seen]:

@@ -3,7 +3,6 @@
 Nothing here changes what is live: vectors are encoded aside, contents are stored under their hashes.
 """
 
-import base64
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -11,13 +10,11 @@ from cms.content import READING, Content, is_entry_key
 from cms.models import Shop
 from cms.releases import ledger
 from search import encoding
-from search.engine.codebook import train_codebook
 from search.engine.encoder import EncoderUnavailable
 from search.engine.text import text_hash
-from search.engine.vectors import FLAT_UP_TO
 from search.lessons import learn_from
 from search.passages import phrases
-from search.readings import compile_reading, reading_content
+from search.readings import compile_reading, needs_codebook, reading_content, with_codebook
 
 Progress = Callable[[int, int], None]
 """Told (done, total)."""
@@ -135,12 +132,11 @@ def _reading(hashes: ledger.Hashes, contents: Mapping[str, Content], name: str, 
     if learn or (held and held["learnt"] and not fits):
         return learn_from(hashes, name=name)[1]
     reading = held if held and fits else reading_content(name)
-    texts = [] if reading["codebook"] else [text for _key, text in _texts(contents)]
-    if len(texts) <= FLAT_UP_TO:
+    texts = [text for _key, text in _texts(contents)]
+    if not needs_codebook(reading, len(texts)):
         return reading
     vectors = encoding.stored_vectors(texts, name=name)
     if vectors is None:  # it was there a moment ago
         raise EncoderUnavailable(name)
     adapter = compile_reading(ledger.content_hash(reading), reading).adapter
-    codebook = train_codebook(adapter(vectors) if adapter else vectors)
-    return {**reading, "codebook": base64.b64encode(codebook.to_bytes()).decode()}
+    return with_codebook(reading, vectors, adapter)

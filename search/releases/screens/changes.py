@@ -22,15 +22,9 @@ SIGNS = {"added": "+", "changed": "~", "removed": "−"}
 _ORDER = {FACTS: 0, RULES: 1, SETTINGS: 2, READING: 3}
 
 
-def sign_of(change: Change) -> str:
-    if change.before is None:
-        return "added"
-    return "removed" if change.after is None else "changed"
-
-
 def count_signs(changes: Iterable[Change]) -> dict[str, int]:
     """How many were added, changed and removed."""
-    found = Counter(map(sign_of, changes))
+    found: Counter[str] = Counter(change.kind for change in changes)
     return {name: found[name] for name in SIGNS}
 
 
@@ -41,7 +35,7 @@ def in_order(changes: Iterable[Change]) -> list[Change]:
 
 def _place(change: Change) -> tuple[int, int, str, int]:
     kind, _colon, number = change.key.partition(":")
-    return (list(SIGNS).index(sign_of(change)), _ORDER.get(change.key, 9), kind, int(number or 0))
+    return (list(SIGNS).index(change.kind), _ORDER.get(change.key, 9), kind, int(number or 0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +99,7 @@ def read(shop: Shop, changes: Sequence[Change], user: Any) -> list[ChangedConten
     return [
         ChangedContent(
             key=change.key,
-            state=sign_of(change),
+            state=change.kind,
             before=found.get(change.before or ""),
             after=found.get(change.after or ""),
             kind=kind_name(change.key),

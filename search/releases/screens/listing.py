@@ -9,7 +9,7 @@ from wagtail.admin.paginator import WagtailPaginator
 
 from cms.models import Shop
 from cms.releases.ledger import Change
-from search.releases.screens.changes import SIGNS, ChangedContent, count_signs, in_order, read, sign_of
+from search.releases.screens.changes import SIGNS, ChangedContent, count_signs, in_order, read
 
 PER_PAGE = 25
 _OPEN_UP_TO = 6
@@ -18,7 +18,7 @@ _OPEN_UP_TO = 6
 def listing(request: HttpRequest, shop: Shop, changes: Sequence[Change], *, per_page: int = PER_PAGE) -> dict[str, Any]:
     """What `_changes.html` shows. `?show=added` narrows it, `?p=2` turns the page."""
     shown = request.GET.get("show", "")
-    chosen = in_order(change for change in changes if shown not in SIGNS or sign_of(change) == shown)
+    chosen = in_order(change for change in changes if shown not in SIGNS or change.kind == shown)
     paginator = WagtailPaginator(chosen, per_page)
     page = paginator.get_page(request.GET.get("p"))
     contents = read(shop, list(page.object_list), request.user)
