@@ -12,7 +12,7 @@ from hashlib import sha256
 from typing import Literal
 
 from django.db import transaction
-from django.db.models import Q
+from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from cms.content import Content, is_entry_key
@@ -132,6 +132,23 @@ def release_at(shop: Shop, moment: datetime) -> Release | None:
     """The one that was live at that moment; None before the first."""
     row = GoLive.objects.filter(shop=shop, at__lte=moment).select_related("release").order_by("-pk").first()
     return row.release if row else None
+
+
+def previous(release: Release) -> Release | None:
+    """The one before it; None for a shop's first."""
+    return Release.objects.filter(shop=release.shop_id, ordinal=release.ordinal - 1).first()
+
+
+def live_spans(shop: Shop, releases: Iterable[Release]) -> dict[str, list[tuple[datetime, datetime | None]]]:
+    """Number -> (from, until) of when it was live (until None: it is), oldest first."""
+    switches = GoLive.objects.filter(shop=shop)
+    later = switches.filter(pk__gt=OuterRef("pk")).order_by("pk").values("at")[:1]
+    wanted = list(releases)
+    rows = switches.filter(release__in=wanted).order_by("pk").annotate(until=Subquery(later))
+    found: dict[str, list[tuple[datetime, datetime | None]]] = {release.number: [] for release in wanted}
+    for number, at, until in rows.values_list("release__number", "at", "until"):
+        found[number].append((at, until))
+    return found
 
 
 def first_moment(shop: Shop) -> datetime | None:

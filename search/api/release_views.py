@@ -12,6 +12,7 @@ from rest_framework.response import Response
 from rest_framework.utils.urls import replace_query_param
 
 from cms.models import Channel, Release
+from cms.releases import ledger
 from search.api import past, releases
 from search.api import release_serializers as api
 from search.api.callers import Caller, identify
@@ -97,7 +98,7 @@ class ReleaseView(Endpoint):
         data = self.valid(api.ChangesQuery(data=request.query_params))
         caller = _caller(request, data)
         release = _named(caller, number)
-        before = releases.previous(release)
+        before = ledger.previous(release)
         page = _changes(caller, before.ordinal if before else 0, release.ordinal, data)
         (told,) = releases.unchanging(caller.shop, [release], for_agents=_sees_all(caller))
         told |= {

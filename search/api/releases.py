@@ -6,9 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import OuterRef, QuerySet, Subquery
-
-from cms.models import GoLive, Release, Shop
+from cms.models import Release, Shop
 from cms.releases import ledger
 from search.releases.replaying import UnknownRelease, find
 
@@ -54,19 +52,17 @@ def listed(shop: Shop, wanted: Wanted) -> tuple[list[Release], int | None]:
     return found[: wanted.limit], found[wanted.limit - 1].ordinal if more else None
 
 
-def previous(release: Release) -> Release | None:
-    return Release.objects.filter(shop=release.shop_id, ordinal=release.ordinal - 1).first()
-
-
 def summaries(shop: Shop, releases: Sequence[Release], *, for_agents: bool) -> list[dict[str, Any]]:
     """With when each was live: the one thing about a release that changes."""
     live = ledger.live_release(shop)
-    spans = _spans(shop, releases)
-    return [
-        summary
-        | {"live": live is not None and summary["number"] == live.number, "live_history": spans[summary["number"]]}
-        for summary in unchanging(shop, releases, for_agents=for_agents)
-    ]
+    spans = ledger.live_spans(shop, releases)
+    changing = [{"live": release == live, "live_history": _told_spans(spans[release.number])} for release in releases]
+    told = unchanging(shop, releases, for_agents=for_agents)
+    return [summary | now for summary, now in zip(told, changing, strict=True)]
+
+
+def _told_spans(spans: Iterable[tuple[datetime, datetime | None]]) -> list[dict[str, datetime | None]]:
+    return [{"from": start, "until": end} for start, end in spans]
 
 
 def unchanging(shop: Shop, releases: Sequence[Release], *, for_agents: bool) -> list[dict[str, Any]]:
@@ -101,14 +97,3 @@ def report_of(release: Release) -> dict[str, Any] | None:
 
 def _numbers(shop: Shop, ordinals: Iterable[int]) -> dict[int, str]:
     return dict(Release.objects.filter(shop=shop, ordinal__in=set(ordinals)).values_list("ordinal", "number"))
-
-
-def _spans(shop: Shop, releases: Sequence[Release]) -> dict[str, list[dict[str, datetime | None]]]:
-    """Number -> from when until when it was live (None: it is), oldest first."""
-    switches: QuerySet[GoLive] = GoLive.objects.filter(shop=shop)
-    later = switches.filter(pk__gt=OuterRef("pk")).order_by("pk").values("at")[:1]
-    rows = switches.filter(release__in=releases).order_by("pk").annotate(until=Subquery(later))
-    found: dict[str, list[dict[str, datetime | None]]] = {release.number: [] for release in releases}
-    for number, at, until in rows.values_list("release__number", "at", "until"):
-        found[number].append({"from": at, "until": until})
-    return found

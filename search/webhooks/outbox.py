@@ -19,6 +19,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from cms.models import Release
+from cms.releases import ledger
 from search.models import SecretLost, Webhook, WebhookDelivery, WebhookEvent
 from search.webhooks import signing
 from search.webhooks.sending import Outcome, post
@@ -78,7 +79,7 @@ def _row(hook: Webhook, event: str, payload: str, *, release: Release | None = N
 
 
 def _told(release: Release) -> dict[str, Any]:
-    before = Release.objects.filter(shop=release.shop_id, ordinal=release.ordinal - 1).first()
+    before = ledger.previous(release)
     moment = timezone.localtime(release.made_at).isoformat()
     about = ("number", "kind", "entries", "added", "changed", "removed", "notes")
     return {

@@ -14,7 +14,7 @@ from wagtail.admin import messages
 from wagtail.admin.widgets.button import BaseButton, HeaderButton
 
 from cms.content import READING, Content
-from cms.models import GoLive, PendingChange, Release, ReleaseKind
+from cms.models import Release, ReleaseKind
 from cms.releases import ledger, rollback
 from cms.releases.ledger import Change
 from search.releases.screens.base import ROLL_BACK, ShopScreen, url_of
@@ -75,7 +75,7 @@ class ReleaseScreen(OfRelease, View):
         found = {}
         if self._last_weekly and self._last_weekly.ordinal < self.about.ordinal - 1:
             found["week"] = self._last_weekly
-        previous = Release.objects.filter(shop=self.shop, ordinal=self.about.ordinal - 1).first()
+        previous = ledger.previous(self.about)
         return found | ({"previous": previous} if previous else {})
 
     def _changes(self, against: Release | None) -> list[Change]:
@@ -92,7 +92,7 @@ class ReleaseScreen(OfRelease, View):
             "is_live": self.live == about,
             "same_as_live": bool(self.live and self.live != about and self.live.digest == about.digest),
             "like": Release.objects.filter(shop=self.shop, ordinal=about.like).first() if about.like else None,
-            "live_spans": self._spans(),
+            "live_spans": ledger.live_spans(self.shop, [about])[about.number],
             "reading": self._reading(),
             "report": report_of(json.loads(about.report.text)) if about.report else None,
             "api_url": self._api_url(),
@@ -100,14 +100,6 @@ class ReleaseScreen(OfRelease, View):
             "against": chosen,
             "changes": listing(self.request, self.shop, self._changes(bases.get(chosen))),
         }
-
-    def _spans(self) -> list[tuple[Any, Any]]:
-        """(from, until) of each time that it was live; until None: it still is."""
-        spans = []
-        for start in GoLive.objects.filter(release=self.about).order_by("pk"):
-            end = GoLive.objects.filter(shop=self.shop, pk__gt=start.pk).order_by("pk").first()
-            spans.append((start.at, end.at if end else None))
-        return spans
 
     def _reading(self) -> Content | None:
         name = ledger.held(self.shop, self.about.ordinal, [READING]).get(READING)
@@ -155,10 +147,10 @@ class RollBack(OfRelease, View):
     def get_context_data(self, **kwargs: Any) -> dict[str, Any]:
         live = self.live
         changes = ledger.changes_between(self.shop, live.ordinal if live else 0, self.about.ordinal)
-        waiting = PendingChange.objects.filter(shop=self.shop).values_list("key", flat=True)
+        published, then = ledger.proposed(self.shop), ledger.held(self.shop, self.about.ordinal)
         return super().get_context_data(**kwargs) | {
             "release": self.about,
             "live": live,
-            "will_wait": len({change.key for change in changes} | set(waiting)),
+            "will_wait": sum(published.get(key) != then.get(key) for key in published.keys() | then.keys()),
             "changes": listing(self.request, self.shop, changes),
         }

@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 
-from django.apps import apps
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils import timezone
@@ -15,7 +14,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django.views.generic import View
 
-from cms.models import Release
+from cms.models import GoldenCase, Release
 from cms.releases import ledger
 from search import snapshots
 from search.answering import Question, Suggestion, Suggestions, answer
@@ -167,11 +166,7 @@ def _said(found: Suggestions) -> tuple[Any, ...]:
 
 
 def golden_case_url(shop_pk: int, question: Question) -> str:
-    """The form of a new golden case with this question in it; empty where there are none in this house."""
-    try:
-        model = apps.get_model("cms", "GoldenCase")
-        url = reverse(model.snippet_viewset.get_url_name("add"))
-    except (LookupError, AttributeError):
-        return ""
+    """The form of a new golden case with this question in it."""
+    url = reverse(GoldenCase.snippet_viewset.get_url_name("add"))
     fields = {"shop": shop_pk, "query": question.query, "channel": question.channel, "locale": question.locale or ""}
     return f"{url}?{urlencode(fields)}"
