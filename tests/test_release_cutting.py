@@ -1,48 +1,25 @@
 """The weekly cut, from what is pending to live."""
 
 import json
-from datetime import UTC, datetime, time, timedelta
+from datetime import timedelta
 from io import StringIO
-from threading import Event
 
 import pytest
-from django.core.management import CommandError, call_command, get_commands
-from django.db import OperationalError
+from django.core.management import call_command
 from django.utils import timezone
-from hypothesis import given
-from hypothesis import strategies as st
-from wagtail.models import Locale
 
 from cms.content import READING
-from cms.models import Cut, CutState, GoldenCase, PendingChange, Policy, Release, Shop, StoredContent
+from cms.models import Cut, CutState, PendingChange, Policy, Release, Shop
 from cms.releases import ledger
 from cms.releases.rollback import roll_back
 from search import encoding, readings
 from search.answering import Question, suggest
-from search.engine.encoder import EncoderUnavailable, HashEncoder
+from search.engine.encoder import HashEncoder
 from search.models import StoredVector
-from search.releases import chores, cutting, gate, schedule, workers
-from tests.builders import draft, make_shop, publish
+from search.releases import cutting, gate, workers
+from tests.builders import make_shop, publish
+from tests.release_cuts import GONE, answers, blocked, cut_now, gated  # noqa: F401
 from tests.test_search_sync import live  # noqa: F401
-
-GONE = f"{workers.socket.gethostname()}:999999999:1"
-
-
-@pytest.fixture
-def gated(shop, live):  # noqa: F811
-    """A shop with one released entry, where what is published waits."""
-    live(publish, shop, "怎么开发票", "发票咋开")
-    Shop.objects.update(release_policy=Policy.GATED)
-    shop.refresh_from_db()
-    return shop
-
-
-def answers(shop, query):
-    return [found.content["title"] for found in suggest(shop, Question(query, "agent")).suggestions]
-
-
-def cut_now(shop, **options):
-    return cutting.run(cutting.start(shop, **options))
 
 
 def test_a_cut_releases_what_is_pending_as_the_week(gated, live):  # noqa: F811
@@ -71,7 +48,7 @@ def test_only_the_chosen_changes_are_released(gated, live):  # noqa: F811
     assert list(ledger.pending(gated)) == [other.key]
 
 
-def test_a_key_that_does_not_wait_cannot_be_chosen(gated):
+def test_a_key_that_does_not_wait_cannot_be_chosen(gated):  # noqa: F811
     with pytest.raises(cutting.NotPending, match="faq:999"):
         cutting.start(gated, keys=["faq:999"])
 
@@ -178,7 +155,7 @@ def test_what_a_rollback_took_back_comes_again_with_the_next_cut(shop, live):  #
     assert later.key in ledger.held(shop, cut.release.ordinal)
 
 
-def test_of_two_cuts_the_second_says_who_runs_the_first(gated):
+def test_of_two_cuts_the_second_says_who_runs_the_first(gated):  # noqa: F811
     first = cutting.start(gated, by="lin")
     with pytest.raises(cutting.CutRuns, match="lin") as caught:
         cutting.start(gated)
@@ -186,7 +163,7 @@ def test_of_two_cuts_the_second_says_who_runs_the_first(gated):
     assert not caught.value.is_left
 
 
-def test_two_shops_are_cut_at_once(gated):
+def test_two_shops_are_cut_at_once(gated):  # noqa: F811
     other = make_shop("other")
     assert cutting.start(gated).shop != cutting.start(other).shop
 
@@ -207,7 +184,7 @@ def test_two_shops_are_cut_at_once(gated):
     # Names of processes differ from one to the next, and all that run tests side by side must find the same tests.
     ids=["mine", "gone", "number_given_again", "silent", "too_silent", "waits", "long", "early", "unclaimed"],
 )
-def test_a_cut_is_left_when_its_process_is_gone(gated, worker, state, silent_for, gone):
+def test_a_cut_is_left_when_its_process_is_gone(gated, worker, state, silent_for, gone):  # noqa: F811
     cut = cutting.start(gated)
     moment = timezone.now() - timedelta(seconds=silent_for)
     Cut.objects.update(worker=worker, state=state, started_at=moment, beat_at=moment if worker else None)
@@ -228,7 +205,7 @@ def test_a_cut_that_was_left_is_gone_on_with(gated, live):  # noqa: F811
     assert list(ledger.pending(gated)) == [other.key]
 
 
-def test_a_cut_that_was_left_can_be_dropped(gated):
+def test_a_cut_that_was_left_can_be_dropped(gated):  # noqa: F811
     cut = cutting.start(gated)
     Cut.objects.update(worker=GONE, state=CutState.BUILDING)
     call_command("cut_release", "--drop", stdout=StringIO())
@@ -237,7 +214,7 @@ def test_a_cut_that_was_left_can_be_dropped(gated):
     assert cutting.start(gated).state == CutState.WAITING
 
 
-def test_a_cut_that_runs_is_not_run_a_second_time(gated):
+def test_a_cut_that_runs_is_not_run_a_second_time(gated):  # noqa: F811
     cut = cutting.start(gated)
     Cut.objects.update(worker=workers.this_worker(), state=CutState.CHECKING)
     cut.refresh_from_db()
@@ -260,29 +237,19 @@ def test_a_cut_that_is_dropped_while_it_runs_does_not_go_live(gated, live, monke
     assert Cut.objects.get().state == CutState.DROPPED
 
 
-def test_a_cut_that_has_ended_is_not_run_again(gated):
+def test_a_cut_that_has_ended_is_not_run_again(gated):  # noqa: F811
     cut = cut_now(gated)
     with pytest.raises(cutting.CutTaken):
         cutting.run(cut)
 
 
-@pytest.fixture
-def blocked(gated, live):  # noqa: F811
-    """A cut that the gate has blocked."""
-    GoldenCase.objects.create(shop=gated, query="什么时候发货", must=True)
-    live(publish, gated, "什么时候发货")
-    cut = cut_now(gated)
-    assert cut.state == CutState.BLOCKED
-    return cut
-
-
-def test_a_blocked_cut_keeps_its_report_and_the_old_release_serves(gated, blocked):
+def test_a_blocked_cut_keeps_its_report_and_the_old_release_serves(gated, blocked):  # noqa: F811
     assert blocked.report["reasons"] == [{"rule": "must_case", "count": 1}]
     assert answers(gated, "什么时候发货") != ["什么时候发货"]
     assert len(ledger.pending(gated)) == 1
 
 
-def test_an_override_puts_the_blocked_cut_live_and_keeps_the_reason(gated, blocked):
+def test_an_override_puts_the_blocked_cut_live_and_keeps_the_reason(gated, blocked):  # noqa: F811
     release = cutting.override(blocked, " 大促前必须上线 ", by="wang")
     assert (release.override_reason, release.made_by) == ("大促前必须上线", "wang")
     assert ledger.live_release(gated) == release
@@ -291,30 +258,30 @@ def test_an_override_puts_the_blocked_cut_live_and_keeps_the_reason(gated, block
     assert not ledger.pending(gated)
 
 
-def test_an_override_needs_a_reason(blocked):
+def test_an_override_needs_a_reason(blocked):  # noqa: F811
     with pytest.raises(cutting.NoReason):
         cutting.override(blocked, "  ", by="wang")
 
 
-def test_what_is_not_blocked_cannot_be_overridden(gated):
+def test_what_is_not_blocked_cannot_be_overridden(gated):  # noqa: F811
     with pytest.raises(cutting.NotBlocked):
         cutting.override(cutting.start(gated), "赶时间", by="wang")
 
 
-def test_an_override_is_refused_once_something_else_is_live(gated, blocked):
+def test_an_override_is_refused_once_something_else_is_live(gated, blocked):  # noqa: F811
     ledger.make_release(gated, {}, ledger.About())
     with pytest.raises(cutting.MustBeCheckedAgain):
         cutting.override(blocked, "赶时间", by="wang")
     assert ledger.live_release(gated).kind == "patch"
 
 
-def test_an_override_is_refused_once_what_was_checked_is_taken_back(gated, blocked):
+def test_an_override_is_refused_once_what_was_checked_is_taken_back(gated, blocked):  # noqa: F811
     PendingChange.objects.all().delete()
     with pytest.raises(cutting.MustBeCheckedAgain):
         cutting.override(blocked, "赶时间", by="wang")
 
 
-def test_a_new_cut_drops_the_blocked_one(gated, blocked):
+def test_a_new_cut_drops_the_blocked_one(gated, blocked):  # noqa: F811
     cutting.start(gated)
     blocked.refresh_from_db()
     assert blocked.state == CutState.DROPPED
@@ -340,7 +307,7 @@ def other_encoder(settings, monkeypatch):
     settings.KB_ENCODER = "doubled"
 
 
-def test_another_encoder_is_made_ready_aside_and_goes_live_with_the_cut(gated, other_encoder, monkeypatch):
+def test_another_encoder_is_made_ready_aside_and_goes_live_with_the_cut(gated, other_encoder, monkeypatch):  # noqa: F811
     check, seen = gate.check, []
 
     def while_checked(*args, **kwargs):
@@ -378,7 +345,7 @@ def test_a_shop_that_never_had_an_encoder_is_cut_by_words_alone(shop, live, sett
     assert READING not in ledger.held(shop, cut.release.ordinal)
 
 
-def test_a_cut_can_learn(gated):
+def test_a_cut_can_learn(gated):  # noqa: F811
     cut = cut_now(gated, learn=True)
     reading = ledger.held(gated, cut.release.ordinal)[READING]
     assert ledger.contents_of([reading])[reading]["learnt"]
@@ -392,251 +359,3 @@ def test_a_shop_that_has_grown_large_gets_a_codebook_and_keeps_it(gated, live, m
     assert ledger.contents_of([reading])[reading]["codebook"]
     assert answers(gated, "第7天能发货吗")[0] == "什么时候发货"
     assert cut_now(gated).state == CutState.NOTHING_NEW
-
-
-# --- faults
-
-
-def test_a_spoilt_content_fails_the_cut_by_name_and_the_old_release_serves(gated):
-    StoredContent.objects.create(hash="1" * 64, text="{}")
-    PendingChange.objects.create(shop=gated, key="faq:77", content_id="1" * 64, at=timezone.now())
-    before = ledger.live_release(gated)
-    with pytest.raises(cutting.CutFailed, match="faq:77"):
-        cut_now(gated)
-    assert Cut.objects.get().state == CutState.FAILED
-    assert ledger.live_release(gated) == before
-    assert answers(gated, "发票咋开") == ["怎么开发票"]
-
-
-def test_a_spoilt_vector_is_encoded_anew(gated):
-    StoredVector.objects.update(vector=b"spoilt")
-    cut = cut_now(gated, even_if_nothing_new=True)
-    assert cut.state == CutState.LIVE
-    assert not StoredVector.objects.filter(vector=b"spoilt").exists()
-
-
-def test_a_vector_that_cannot_be_had_fails_the_cut_by_name(gated, monkeypatch):
-    StoredVector.objects.all().delete()
-    monkeypatch.setattr(encoding, "store_missing", lambda *args, **kwargs: 0)
-    with pytest.raises(cutting.CutFailed, match="怎么开发票"):
-        cut_now(gated, even_if_nothing_new=True)
-
-
-@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), OperationalError("disk is full")])
-@pytest.mark.parametrize("step", ["store", "_move_intervals", "_clear_pending"])
-def test_a_full_disk_fails_the_cut_and_the_old_release_serves(gated, live, monkeypatch, step, error):  # noqa: F811
-    live(publish, gated, "什么时候发货")
-    before, rows = ledger.live_release(gated), Release.objects.count()
-
-    def fail(*args, **kwargs):
-        raise error
-
-    monkeypatch.setattr(ledger, step, fail)
-    with pytest.raises(cutting.CutFailed):
-        cut_now(gated)
-    cut = Cut.objects.get()
-    assert (cut.state, cut.release) == (CutState.FAILED, None)
-    assert str(error.args[-1]) in cut.error
-    assert (ledger.live_release(gated), Release.objects.count()) == (before, rows)
-    assert len(ledger.pending(gated)) == 1
-
-
-def test_a_failed_cut_can_be_cut_again(gated, live, monkeypatch):  # noqa: F811
-    live(publish, gated, "什么时候发货")
-    with monkeypatch.context() as broken:
-        broken.setattr(gate, "check", lambda *args, **kwargs: 1 / 0)
-        with pytest.raises(cutting.CutFailed):
-            cut_now(gated)
-    assert cut_now(gated).state == CutState.LIVE
-
-
-def test_an_encoder_that_goes_away_half_way_fails_the_cut(gated, live, monkeypatch):  # noqa: F811
-    live(publish, gated, "什么时候发货")
-    StoredVector.objects.all().delete()
-
-    def gone(self, texts):
-        raise EncoderUnavailable("the model is gone")
-
-    monkeypatch.setattr(HashEncoder, "encode", gone)
-    with pytest.raises(cutting.CutFailed, match="the model is gone"):
-        cut_now(gated)
-
-
-# --- commands
-
-
-def test_the_command_says_what_was_won_and_lost(gated, live):  # noqa: F811
-    live(publish, gated, "什么时候发货")
-    said = StringIO()
-    call_command("cut_release", "--shop", gated.slug, "--notes", "本周", stdout=said)
-    assert f"{ledger.live_release(gated).number} is live" in said.getvalue()
-    assert "0 lost" in said.getvalue()
-
-
-def test_the_command_fails_with_the_gates_reasons_in_words(gated, blocked):
-    said = StringIO()
-    with pytest.raises(CommandError) as caught:
-        call_command("cut_release", stdout=said)
-    assert caught.value.returncode == 1
-    assert "“什么时候发货” must get no answer, gets" in said.getvalue()
-    call_command("cut_release", "--override", "大促前必须上线", stdout=StringIO())
-    assert ledger.live_release(gated).override_reason == "大促前必须上线"
-
-
-def test_the_command_gives_json(gated, live):  # noqa: F811
-    live(publish, gated, "什么时候发货")
-    said = StringIO()
-    call_command("cut_release", "--json", stdout=said)
-    [cut] = json.loads(said.getvalue())
-    assert (cut["state"], cut["release"]) == ("live", ledger.live_release(gated).number)
-    assert cut["report"]["verdict"] == "passed"
-
-
-def test_a_launched_cut_is_run_by_number(gated, live):  # noqa: F811
-    live(publish, gated, "什么时候发货")
-    cut = cutting.start(gated)
-    call_command("cut_release", "--go-on", str(cut.pk), stdout=StringIO())
-    cut.refresh_from_db()
-    assert cut.state == CutState.LIVE
-
-
-@pytest.mark.parametrize("options", [["--drop"], ["--override", "赶时间"], ["--go-on", "7"]])
-def test_the_command_refuses_what_is_not_there(gated, options):
-    with pytest.raises(CommandError):
-        call_command("cut_release", *options, stdout=StringIO())
-
-
-# --- the schedule
-
-WEDNESDAY = datetime(2026, 11, 18, 2, tzinfo=UTC)  # 10:00 in Shanghai
-
-
-@pytest.mark.parametrize(
-    ("weekday", "at", "now", "due"),
-    [
-        (3, time(10), WEDNESDAY, WEDNESDAY),
-        (3, time(10), WEDNESDAY - timedelta(seconds=1), None),
-        (3, time(10), WEDNESDAY + timedelta(days=4), WEDNESDAY),
-        (3, time(10), WEDNESDAY + timedelta(days=5), None),
-        (1, time(0), datetime(2026, 11, 15, 16, tzinfo=UTC), datetime(2026, 11, 15, 16, tzinfo=UTC)),
-        (None, time(10), WEDNESDAY, None),
-    ],
-)
-def test_a_cut_comes_due_by_the_clock_of_the_shops_time_zone(weekday, at, now, due):
-    assert schedule.came_due(weekday, at, now) == due
-
-
-@given(st.integers(1, 7), st.times(), st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1), timezones=st.just(UTC)))
-def test_what_came_due_did_so_this_week_on_that_day(weekday, at, now):
-    moment = schedule.came_due(weekday, at, now)
-    local = timezone.localtime(now)
-    if moment is None:
-        assert (local.isoweekday(), local.time()) < (weekday, at)
-    else:
-        assert moment <= now
-        assert timezone.localtime(moment).isocalendar() == (*local.isocalendar()[:2], weekday)
-
-
-@pytest.fixture
-def due(gated):
-    """The hour of the cut has come."""
-    local = timezone.localtime() - timedelta(minutes=1)
-    Shop.objects.update(cut_weekday=local.isoweekday(), cut_time=local.time())
-    gated.refresh_from_db()
-    return gated
-
-
-def test_a_due_cut_is_made_once_however_often_it_is_asked_for(due, live):  # noqa: F811
-    live(publish, due, "什么时候发货")
-    for _minute in range(3):
-        call_command("cut_release", "--scheduled", stdout=StringIO())
-    assert [cut.state for cut in Cut.objects.all()] == [CutState.LIVE]
-    assert ledger.live_release(due).made_by == "schedule"
-
-
-def test_no_cut_is_made_without_a_day_for_it(gated, live):  # noqa: F811
-    live(publish, gated, "什么时候发货")
-    call_command("cut_release", "--scheduled", stdout=StringIO())
-    assert not Cut.objects.exists()
-
-
-def test_a_week_that_somebody_cut_by_hand_is_not_cut_again(due, live):  # noqa: F811
-    cut_now(due)
-    live(publish, due, "什么时候发货")
-    call_command("cut_release", "--scheduled", stdout=StringIO())
-    assert Cut.objects.count() == 1
-
-
-def test_a_scheduled_cut_that_was_left_a_moment_ago_is_gone_on_with(due, live):  # noqa: F811
-    live(publish, due, "什么时候发货")
-    cutting.start(due)
-    Cut.objects.update(worker=GONE, state=CutState.CHECKING)
-    call_command("cut_release", "--scheduled", stdout=StringIO())
-    assert [cut.state for cut in Cut.objects.all()] == [CutState.LIVE]
-
-
-def test_a_cut_that_was_left_long_ago_does_not_keep_the_week_from_being_cut(due, live):  # noqa: F811
-    live(publish, due, "什么时候发货")
-    cutting.start(due)
-    Cut.objects.update(worker=GONE, started_at=timezone.now() - timedelta(days=7))
-    call_command("cut_release", "--scheduled", stdout=StringIO())
-    assert sorted(cut.state for cut in Cut.objects.all()) == [CutState.DROPPED, CutState.LIVE]
-
-
-# --- the worker
-
-
-@pytest.fixture
-def committed(transactional_db):
-    """A shop in a database where things are committed, which has forgotten what migrations wrote."""
-    Locale.objects.get_or_create(language_code="zh-hans")
-    return make_shop("demo")
-
-
-@pytest.mark.commits
-def test_the_worker_publishes_what_is_scheduled_and_then_cuts_what_is_due(committed):
-    shop = committed
-    local = timezone.localtime() - timedelta(minutes=1)
-    Shop.objects.update(release_policy=Policy.GATED, cut_weekday=local.isoweekday(), cut_time=local.time())
-    revision = draft(shop, "双十二活动规则").latest_revision
-    revision.approved_go_live_at = timezone.now() - timedelta(minutes=1)
-    revision.save()
-    call_command("work", "--once", stdout=StringIO())
-    assert answers(shop, "双十二活动规则") == ["双十二活动规则"]
-    assert ledger.live_release(shop).kind == "weekly"
-
-
-def test_a_chore_that_fails_stops_no_other(monkeypatch, caplog):
-    done = []
-
-    def broken():
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr(chores, "CHORES", (broken, lambda: done.append(1)))
-    monkeypatch.setattr(chores, "close_old_connections", lambda: None)
-    chores.do_all(Event())
-    assert done == [1]
-    assert "broken failed" in caplog.text
-
-
-def test_the_worker_ends_between_two_chores(monkeypatch):
-    stop, done = Event(), []
-    monkeypatch.setattr(chores, "CHORES", (stop.set, lambda: done.append(1)))
-    monkeypatch.setattr(chores, "close_old_connections", lambda: None)
-    chores.keep_doing(stop, seconds=0)
-    assert done == []
-
-
-def test_publish_scheduled_is_ours():
-    assert get_commands()["publish_scheduled"] == "search"
-
-
-@pytest.mark.commits
-def test_a_hundred_scheduled_entries_make_one_release(committed):
-    for number in range(100):
-        revision = draft(committed, f"第{number}个活动").latest_revision
-        revision.approved_go_live_at = timezone.now() - timedelta(minutes=1)
-        revision.save()
-    call_command("publish_scheduled")
-    assert ledger.live_release(committed).entries == 100
-    assert Release.objects.count() == 1

@@ -1,126 +1,35 @@
 """The screens of the releases in the CMS."""
 
-import html
-import re
 from datetime import UTC, datetime, time, timedelta
-from types import SimpleNamespace
 
 import pytest
-from django.contrib.auth.models import Permission
 from django.db import connection
 from django.urls import reverse
 from django.utils import timezone
 from wagtail.users.models import UserProfile
 
-from cms.models import Cut, CutState, PendingChange, Policy, Release, ReleaseKind, Shop
+from cms.models import CutState, PendingChange, Policy, Release, ReleaseKind, Shop
 from cms.releases import ledger
 from cms.releases.rollback import roll_back
-from search.releases import cutting
-from search.releases.screens.effects import effects
-from search.releases.screens.reports import Report
 from search.releases.screens.standing import next_cut
 from search.releases.screens.timeline import stretches
 from tests.builders import make_shop, make_user, publish
+from tests.release_screens import (  # noqa: F401
+    blocked_cut,
+    editor,
+    entry_content,
+    put,
+    released,
+    reviewer,
+    reword,
+    screen,
+    with_permissions,
+    words,
+)
 from tests.test_search_sync import live  # noqa: F401
 
 MOST_QUERIES = 26
 """Of Wagtail's frame and of a screen together, however much is listed."""
-
-
-@pytest.fixture
-def reviewer(db, client):
-    client.force_login(make_user("lin", "Reviewer"))
-    return client
-
-
-@pytest.fixture
-def editor(db, client):
-    client.force_login(make_user("mei", "Editor"))
-    return client
-
-
-@pytest.fixture
-def released(shop, live):  # noqa: F811
-    """A shop with one live entry, where what is published from now on waits."""
-    entry = live(publish, shop, "什么时候发货", "多久发货", answer="付款后48小时内发出。")
-    gate(shop)
-    return SimpleNamespace(shop=shop, entry=entry, live=live)
-
-
-def with_permissions(user, *names):
-    user.user_permissions.add(*Permission.objects.filter(codename__in=names))
-    return user
-
-
-def gate(shop):
-    Shop.objects.filter(pk=shop.pk).update(release_policy=Policy.GATED)
-
-
-def reword(entry, live, **fields):  # noqa: F811
-    for name, value in fields.items():
-        setattr(entry, name, value)
-    live(lambda: entry.save_revision().publish())
-
-
-def put(shop, contents, **about):
-    """A release in which these keys have these titles (None: are gone)."""
-    made = {key: title and entry_content(key, title) for key, title in contents.items()}
-    ledger.store(content for content in made.values() if content)
-    hashes = {key: content and ledger.content_hash(content) for key, content in made.items()}
-    return ledger.make_release(shop, hashes, ledger.About(**about))
-
-
-def entry_content(key, title):
-    answer = {"channel": "any", "text": f"{title}的答案。", "html": f"<p>{title}的答案。</p>", "blocks": []}
-    fields = {"kind": "faq", "group": key, "locale": "zh-hans", "title": title, "similar": [], "negative": []}
-    rest = {"category": "general", "intent": "", "mode": "both", "valid_from": None, "valid_to": None}
-    return {**fields, **rest, "answers": [answer]}
-
-
-def screen(client, name, shop, *args, status=200, **query):
-    response = client.get(reverse(f"releases:{name}", args=[shop.slug, *args]), query)
-    assert response.status_code == status
-    return response.content.decode()
-
-
-def words(page):
-    """What is read of a page, with the marks of a comparison left in."""
-    return html.unescape(re.sub(r"<(?!/?(ins|del)\b)[^>]*>", "", page))
-
-
-def blocked_cut(shop, **fields):
-    reasons = [{"rule": "losses", "count": 3, "asked": 100, "share": 0.03, "limit": 0.02}]
-    pair = {"taker": {"key": "faq:7", "title": "怎么开发票"}, "loser": {"key": "faq:1", "title": "什么时候发货"}}
-    figures = {"right": 90, "answered_right": 80, "answered_wrong": 2, "asked_back": 10, "abstained": 8}
-    case = {
-        "query": "转人工",
-        "must": True,
-        "passed": False,
-        "expected": None,
-        "got": pair["taker"],
-        "decision": "answer",
-    }
-    report = {
-        "base": "2026-W40",
-        "verdict": "blocked",
-        "reasons": [*reasons, {"rule": "must_case", "count": 1}],
-        "asked": {"held_out": 100, "held_out_of": 100, "cases": 1, "accepted": 0, "must_not": 0},
-        "before": figures | {"right": 93},
-        "after": figures,
-        "wins": [],
-        "wins_count": 0,
-        "losses": [{"query": "几时发出", "expected": pair["loser"], "before": pair["loser"], "after": pair["taker"]}],
-        "losses_count": 3,
-        "takers": [{**pair, "count": 3, "examples": ["几时发出"]}],
-        "takers_count": 1,
-        "cases": [case | {"got": pair["taker"]}],
-        "cases_failed": 1,
-        "unreached": [pair["loser"]],
-        "unreached_count": 1,
-        "reliability": {"before": None, "after": [{"promised": 0.9, "right": 0.5, "count": 4}]},
-    }
-    values = {"state": CutState.BLOCKED, "report": report, "changes": {}, "ended_at": timezone.now(), "by": "lin"}
-    return Cut.objects.create(shop=shop, **{**values, **fields})
 
 
 # --- who may
@@ -130,29 +39,29 @@ SCREENS = ["timeline", "compare", "pending", "effect", "trial"]
 
 
 @pytest.mark.parametrize("name", SCREENS)
-def test_editors_see_what_is_released(name, editor, released):
+def test_editors_see_what_is_released(name, editor, released):  # noqa: F811
     screen(editor, name, released.shop)
 
 
 @pytest.mark.parametrize("name", [*SCREENS, "cut"])
-def test_who_may_not_see_releases_gets_403(name, client, released):
+def test_who_may_not_see_releases_gets_403(name, client, released):  # noqa: F811
     client.force_login(with_permissions(make_user("agent"), "access_admin"))
     screen(client, name, released.shop, status=403)
 
 
-def test_a_visitor_is_sent_to_the_log_in(client, released):
+def test_a_visitor_is_sent_to_the_log_in(client, released):  # noqa: F811
     response = client.get(reverse("releases:timeline", args=["demo"]))
     assert response.status_code == 302
     assert "/login/" in response.url
 
 
-def test_an_editor_may_not_cut_and_is_shown_no_button(editor, released):
+def test_an_editor_may_not_cut_and_is_shown_no_button(editor, released):  # noqa: F811
     screen(editor, "cut", released.shop, status=403)
     page = screen(editor, "timeline", released.shop)
     assert reverse("releases:cut", args=["demo"]) not in page
 
 
-def test_an_editor_may_not_roll_back_and_is_shown_no_button(editor, released):
+def test_an_editor_may_not_roll_back_and_is_shown_no_button(editor, released):  # noqa: F811
     first = ledger.live_release(released.shop)
     put(released.shop, {"faq:900": "新的"})
     assert reverse("releases:back", args=["demo", first.number]) not in screen(
@@ -163,7 +72,7 @@ def test_an_editor_may_not_roll_back_and_is_shown_no_button(editor, released):
     assert Release.objects.count() == 2
 
 
-def test_only_who_may_override_can_put_a_blocked_cut_live(client, released):
+def test_only_who_may_override_can_put_a_blocked_cut_live(client, released):  # noqa: F811
     cut = blocked_cut(released.shop)
     client.force_login(with_permissions(make_user("only", "Editor"), "cut_release"))
     url = reverse("releases:cut_state", args=["demo", cut.pk])
@@ -173,7 +82,7 @@ def test_only_who_may_override_can_put_a_blocked_cut_live(client, released):
     assert cut.state == CutState.BLOCKED
 
 
-def test_an_editor_reads_why_a_cut_was_blocked_and_decides_nothing(editor, released):
+def test_an_editor_reads_why_a_cut_was_blocked_and_decides_nothing(editor, released):  # noqa: F811
     cut = blocked_cut(released.shop)
     page = screen(editor, "cut_state", released.shop, cut.pk)
     assert "几时发出" in page
@@ -186,7 +95,7 @@ def test_an_editor_reads_why_a_cut_was_blocked_and_decides_nothing(editor, relea
 # --- what there is not
 
 
-def test_an_unknown_shop_or_release_or_cut_is_404(reviewer, released):
+def test_an_unknown_shop_or_release_or_cut_is_404(reviewer, released):  # noqa: F811
     for name, args in [
         ("timeline", ["nowhere"]),
         ("release", ["demo", "2020-W01"]),
@@ -196,23 +105,23 @@ def test_an_unknown_shop_or_release_or_cut_is_404(reviewer, released):
         assert reviewer.get(reverse(f"releases:{name}", args=args)).status_code == 404
 
 
-def test_a_cut_of_another_shop_is_404(reviewer, released):
+def test_a_cut_of_another_shop_is_404(reviewer, released):  # noqa: F811
     cut = blocked_cut(make_shop("other"))
     assert reviewer.get(reverse("releases:cut_state", args=["demo", cut.pk])).status_code == 404
 
 
-def test_a_release_of_another_shop_is_not_compared(reviewer, released):
+def test_a_release_of_another_shop_is_not_compared(reviewer, released):  # noqa: F811
     put(make_shop("other"), {"faq:900": "别家的秘密"}, number="2020-W07")
     page = screen(reviewer, "compare", released.shop, a="2020-W07", b=ledger.live_release(released.shop).number)
     assert "别家的秘密" not in page
 
 
-def test_a_house_without_shops_says_what_to_do(reviewer):
+def test_a_house_without_shops_says_what_to_do(reviewer):  # noqa: F811
     response = reviewer.get(reverse("releases:index"))
     assert response.status_code == 200
 
 
-def test_a_shop_without_releases_has_all_its_screens(reviewer, shop):
+def test_a_shop_without_releases_has_all_its_screens(reviewer, shop):  # noqa: F811
     for name in [*SCREENS, "cut"]:
         screen(reviewer, name, shop)
     screen(reviewer, "trial", shop, query="什么时候发货")
@@ -221,12 +130,12 @@ def test_a_shop_without_releases_has_all_its_screens(reviewer, shop):
 # --- the way in
 
 
-def test_the_only_shop_is_gone_to_straight_away(reviewer, released):
+def test_the_only_shop_is_gone_to_straight_away(reviewer, released):  # noqa: F811
     response = reviewer.get(reverse("releases:index"))
     assert response.url == reverse("releases:timeline", args=["demo"])
 
 
-def test_of_several_shops_the_last_one_is_remembered(reviewer, released):
+def test_of_several_shops_the_last_one_is_remembered(reviewer, released):  # noqa: F811
     other = make_shop("other")
     assert reverse("releases:timeline", args=["other"]) in screen(reviewer, "timeline", released.shop)
     screen(reviewer, "timeline", other)
@@ -236,14 +145,14 @@ def test_of_several_shops_the_last_one_is_remembered(reviewer, released):
 # --- the timeline
 
 
-def test_the_timeline_tells_what_is_live_and_what_waits(reviewer, released):
+def test_the_timeline_tells_what_is_live_and_what_waits(reviewer, released):  # noqa: F811
     released.live(publish, released.shop, "怎么开发票")
     page = screen(reviewer, "timeline", released.shop)
     assert ledger.live_release(released.shop).number in page
     assert reverse("releases:pending", args=["demo"]) in page
 
 
-def test_patches_are_folded_under_the_release_before_them(released):
+def test_patches_are_folded_under_the_release_before_them(released):  # noqa: F811
     shop = released.shop
     for number in range(13):
         put(shop, {"faq:900": f"第{number}版"})
@@ -255,7 +164,7 @@ def test_patches_are_folded_under_the_release_before_them(released):
     assert newest.holds_live
 
 
-def test_the_timeline_is_narrowed_by_entry_kind_and_day(reviewer, released):
+def test_the_timeline_is_narrowed_by_entry_kind_and_day(reviewer, released):  # noqa: F811
     shop = released.shop
     touched = put(shop, {"faq:900": "新的"})
     other = put(shop, {"faq:901": "别的"}, kind=ReleaseKind.WEEKLY)
@@ -272,7 +181,7 @@ def test_the_timeline_is_narrowed_by_entry_kind_and_day(reviewer, released):
     assert len(listed(made_at_from="2020-01-01")) == 3
 
 
-def test_times_are_the_shops_whatever_the_readers_time_zone(reviewer, released):
+def test_times_are_the_shops_whatever_the_readers_time_zone(reviewer, released):  # noqa: F811
     user = make_user("far", "Reviewer")
     UserProfile.objects.create(user=user, current_time_zone="America/New_York")
     reviewer.force_login(user)
@@ -300,7 +209,7 @@ def test_without_a_weekly_day_there_is_no_next_cut():
 # --- one release, and two
 
 
-def test_a_change_is_shown_word_by_word(reviewer, released):
+def test_a_change_is_shown_word_by_word(reviewer, released):  # noqa: F811
     made = put(released.shop, {"faq:900": "什么时候发货"})
     content = entry_content("faq:900", "什么时候发货")
     content["answers"][0]["text"] = "什么时候发货的说明。"
@@ -312,7 +221,7 @@ def test_a_change_is_shown_word_by_word(reviewer, released):
     assert "什么时候发货的<del>答案</del><ins>说明</ins>。" in compared
 
 
-def test_comparing_backwards_swaps_what_came_and_what_went(reviewer, released):
+def test_comparing_backwards_swaps_what_came_and_what_went(reviewer, released):  # noqa: F811
     before = ledger.live_release(released.shop)
     after = put(released.shop, {"faq:900": "新的"})
     there = words(screen(reviewer, "compare", released.shop, a=before.number, b=after.number))
@@ -321,14 +230,14 @@ def test_comparing_backwards_swaps_what_came_and_what_went(reviewer, released):
     assert "<del>新的</del>" in back
 
 
-def test_what_an_entry_says_is_never_markup(reviewer, released):
+def test_what_an_entry_says_is_never_markup(reviewer, released):  # noqa: F811
     made = put(released.shop, {"faq:900": "<script>alert(1)</script>"})
     page = screen(reviewer, "release", released.shop, made.number)
     assert "<script>alert(1)" not in page
     assert "&lt;script&gt;alert(1)" in page
 
 
-def test_an_entry_is_linked_to_its_form_as_long_as_it_is_there(reviewer, released):
+def test_an_entry_is_linked_to_its_form_as_long_as_it_is_there(reviewer, released):  # noqa: F811
     release = ledger.live_release(released.shop)
     edit = reverse("wagtailsnippets_cms_faq:edit", args=[released.entry.pk])
     assert edit in screen(reviewer, "release", released.shop, release.number)
@@ -336,7 +245,7 @@ def test_an_entry_is_linked_to_its_form_as_long_as_it_is_there(reviewer, release
     assert edit not in screen(reviewer, "release", released.shop, release.number)
 
 
-def test_a_weekly_release_tells_its_week_and_its_step(reviewer, released):
+def test_a_weekly_release_tells_its_week_and_its_step(reviewer, released):  # noqa: F811
     shop = released.shop
     put(shop, {"faq:900": "第一"}, kind=ReleaseKind.WEEKLY)
     put(shop, {"faq:901": "补丁里的"})
@@ -349,7 +258,7 @@ def test_a_weekly_release_tells_its_week_and_its_step(reviewer, released):
     assert "周版里的" in step
 
 
-def test_a_spoilt_content_is_said_and_spoils_no_page(reviewer, released):
+def test_a_spoilt_content_is_said_and_spoils_no_page(reviewer, released):  # noqa: F811
     made = put(released.shop, {"faq:900": "好的", "faq:901": "坏的"})
     spoilt = ledger.content_hash(entry_content("faq:901", "坏的"))
     with connection.cursor() as cursor:
@@ -363,7 +272,7 @@ def test_a_spoilt_content_is_said_and_spoils_no_page(reviewer, released):
 
 
 @pytest.mark.parametrize("count", [3, 300])
-def test_a_page_costs_the_same_however_much_is_listed(count, reviewer, released, django_assert_max_num_queries):
+def test_a_page_costs_the_same_however_much_is_listed(count, reviewer, released, django_assert_max_num_queries):  # noqa: F811
     shop = released.shop
     made = put(shop, {f"faq:{1000 + number}": f"问题{number}" for number in range(count)})
     for number in range(1 + count // 10):
@@ -380,7 +289,7 @@ def test_a_page_costs_the_same_however_much_is_listed(count, reviewer, released,
 # --- back
 
 
-def test_rolling_back_says_what_would_change_and_changes_it_only_when_told(reviewer, released):
+def test_rolling_back_says_what_would_change_and_changes_it_only_when_told(reviewer, released):  # noqa: F811
     shop = released.shop
     first = ledger.live_release(shop)
     put(shop, {"faq:900": "写错了的"})
@@ -394,7 +303,7 @@ def test_rolling_back_says_what_would_change_and_changes_it_only_when_told(revie
     assert made.digest == first.digest
 
 
-def test_there_is_no_way_back_to_what_is_live(reviewer, released):
+def test_there_is_no_way_back_to_what_is_live(reviewer, released):  # noqa: F811
     number = ledger.live_release(released.shop).number
     url = reverse("releases:back", args=["demo", number])
     assert reviewer.get(url).status_code == 302
@@ -402,159 +311,10 @@ def test_there_is_no_way_back_to_what_is_live(reviewer, released):
     assert Release.objects.count() == 1
 
 
-# --- what waits
-
-
-def test_a_pending_change_is_shown_against_what_is_live(reviewer, released):
-    reword(released.entry, released.live, similar="多久能发货")
-    page = words(screen(reviewer, "pending", released.shop))
-    assert "多久<ins>能</ins>发货" in page
-
-
-def test_what_is_to_go_is_shown_by_its_name(reviewer, released):
-    released.live(released.entry.unpublish)
-    assert "什么时候发货" in screen(reviewer, "pending", released.shop)
-    assert "什么时候发货" in screen(reviewer, "cut", released.shop)
-
-
-def test_the_effect_tells_who_answers_now_and_then(released):
-    shop, live = released.shop, released.live  # noqa: F811
-    entry = live(publish, shop, "发票怎么开", "多久发货")
-    live(released.entry.unpublish)
-    found = {one.question: one for one in effects(shop, [entry.key, released.entry.key])}
-    assert found["多久发货"].now.key == released.entry.key
-    assert found["多久发货"].then.key == entry.key
-    assert found["多久发货"].differs
-
-
-def test_the_effect_is_a_page_and_a_piece_of_one(reviewer, released):
-    reword(released.entry, released.live, similar="多久能发货")
-    whole = screen(reviewer, "effect", released.shop)
-    piece = screen(reviewer, "effect", released.shop, part=1)
-    assert "多久能发货" in whole
-    assert "多久能发货" in piece
-    assert "<html" not in piece
-
-
-# --- a cut
-
-
-@pytest.fixture
-def launched(monkeypatch):
-    """The cuts that would have been run in processes of their own."""
-    found = []
-    monkeypatch.setattr(cutting, "launch", found.append)
-    return found
-
-
-def test_cutting_now_starts_a_cut_and_watches_it(reviewer, released, launched):
-    released.live(publish, released.shop, "怎么开发票")
-    response = reviewer.post(reverse("releases:cut", args=["demo"]), {"notes": "本周：发票", "learn": "on"})
-    (cut,) = launched
-    assert (cut.notes, cut.by, cut.learn, cut.keys, cut.even_if_nothing_new) == ("本周：发票", "lin", True, None, False)
-    assert response.url == reverse("releases:cut_state", args=["demo", cut.pk])
-    assert "data-rel-poll" in reviewer.get(response.url).content.decode()
-
-
-def test_only_the_chosen_changes_are_cut(reviewer, released, launched):
-    chosen, other = (released.live(publish, released.shop, title) for title in ("怎么开发票", "怎么退货"))
-    url = reverse("releases:cut", args=["demo"])
-    form = reviewer.post(url, {"choose": "1", "keys": [chosen.key]}).content.decode()
-    assert not launched
-    assert f'name="keys" value="{chosen.key}"' in form
-    assert other.key not in form
-    reviewer.post(url, {"keys": [chosen.key]})
-    assert launched[0].keys == [chosen.key]
-
-
-def test_choosing_nothing_leads_back(reviewer, released, launched):
-    response = reviewer.post(reverse("releases:cut", args=["demo"]), {"choose": "1"})
-    assert response.url == reverse("releases:pending", args=["demo"])
-
-
-def test_what_no_longer_waits_is_not_cut(reviewer, released, launched):
-    response = reviewer.post(reverse("releases:cut", args=["demo"]), {"keys": ["faq:999"]})
-    assert response.url == reverse("releases:pending", args=["demo"])
-    assert not launched
-
-
-def test_a_second_cut_leads_to_the_first(reviewer, released, launched):
-    first = cutting.start(released.shop)
-    response = reviewer.post(reverse("releases:cut", args=["demo"]))
-    assert response.url == reverse("releases:cut_state", args=["demo", first.pk])
-    assert not launched
-
-
-def test_progress_is_polled_until_the_cut_ends(reviewer, released):
-    cut = cutting.start(released.shop)
-    Cut.objects.update(state=CutState.CHECKING, done=40, total=120)
-    url = reverse("releases:cut_state", args=["demo", cut.pk])
-    running = reviewer.get(url, {"poll": 1}).json()
-    assert running["runs"]
-    assert "40 / 120" in running["html"]
-    Cut.objects.update(state=CutState.NOTHING_NEW, ended_at=timezone.now())
-    assert not reviewer.get(url, {"poll": 1}).json()["runs"]
-
-
-def test_a_cut_that_went_live_leads_to_its_release(reviewer, released):
-    released.live(publish, released.shop, "怎么开发票")
-    cut = cutting.run(cutting.start(released.shop, by="lin"))
-    page = screen(reviewer, "cut_state", released.shop, cut.pk)
-    assert reverse("releases:release", args=["demo", cut.release.number]) in page
-    screen(reviewer, "release", released.shop, cut.release.number)
-
-
-def test_a_blocked_cut_says_why_and_names_the_culprit(reviewer, released):
-    page = screen(reviewer, "cut_state", released.shop, blocked_cut(released.shop).pk)
-    for said in ("怎么开发票", "几时发出", "转人工", "3 %", "2 %", 'value="override"', 'value="drop"'):
-        assert said in page
-
-
-def test_overriding_needs_a_reason_that_is_kept(reviewer, released):
-    released.live(publish, released.shop, "怎么开发票")
-    cut = blocked_cut(released.shop, changes=ledger.pending(released.shop), base=1)
-    url = reverse("releases:cut_state", args=["demo", cut.pk])
-    assert reviewer.post(url, {"do": "override", "reason": "  "}).status_code == 200
-    assert ledger.live_release(released.shop).ordinal == 1
-    reviewer.post(url, {"do": "override", "reason": "已和组长确认"})
-    made = ledger.live_release(released.shop)
-    assert (made.ordinal, made.override_reason) == (2, "已和组长确认")
-    assert "已和组长确认" in screen(reviewer, "release", released.shop, made.number)
-
-
-def test_a_blocked_cut_can_be_dropped(reviewer, released):
-    cut = blocked_cut(released.shop)
-    reviewer.post(reverse("releases:cut_state", args=["demo", cut.pk]), {"do": "drop"})
-    cut.refresh_from_db()
-    assert cut.state == CutState.DROPPED
-
-
-def test_a_cut_that_was_left_can_be_gone_on_with(reviewer, released, launched):
-    cut = cutting.start(released.shop)
-    silent = timezone.now() - timedelta(hours=1)
-    Cut.objects.update(worker="elsewhere:1:1", state=CutState.CHECKING, started_at=silent, beat_at=silent)
-    page = screen(reviewer, "cut_state", released.shop, cut.pk)
-    assert 'value="go_on"' in page
-    assert "data-rel-poll" not in page
-    assert "rel-progress" not in screen(reviewer, "timeline", released.shop)
-    reviewer.post(reverse("releases:cut_state", args=["demo", cut.pk]), {"do": "go_on"})
-    assert launched == [cut]
-
-
-def test_what_nobody_knows_is_not_done_to_a_cut(reviewer, released):
-    cut = blocked_cut(released.shop)
-    assert reviewer.post(reverse("releases:cut_state", args=["demo", cut.pk]), {"do": "?"}).status_code == 404
-
-
-def test_an_empty_report_is_read_without_fault():
-    report = Report({})
-    assert (report.blocked, report.reasons, report.figures, report.asked) == (False, [], [], "")
-
-
 # --- a question
 
 
-def test_a_release_and_the_live_one_answer_beside_each_other(reviewer, released):
+def test_a_release_and_the_live_one_answer_beside_each_other(reviewer, released):  # noqa: F811
     shop = released.shop
     old = ledger.live_release(shop)
     Shop.objects.update(release_policy=Policy.CONTINUOUS)
@@ -564,7 +324,7 @@ def test_a_release_and_the_live_one_answer_beside_each_other(reviewer, released)
     assert "什么时候<ins>能</ins>发货" in page
 
 
-def test_a_question_is_asked_with_the_clock_of_then(reviewer, released):
+def test_a_question_is_asked_with_the_clock_of_then(reviewer, released):  # noqa: F811
     shop = released.shop
     ahead = (timezone.now() + timedelta(days=1)).strftime("%Y-%m-%dT%H:%M")
     for moment in ("2020-01-01T10:00", ahead):
@@ -573,11 +333,11 @@ def test_a_question_is_asked_with_the_clock_of_then(reviewer, released):
     assert "rel-columns" in screen(reviewer, "trial", shop, query="多久发货")
 
 
-def test_a_question_without_words_is_not_asked(reviewer, released):
+def test_a_question_without_words_is_not_asked(reviewer, released):  # noqa: F811
     assert "rel-columns" not in screen(reviewer, "trial", released.shop, query="\u200b")
 
 
-def test_a_question_can_be_kept_as_a_golden_case(reviewer, released):
+def test_a_question_can_be_kept_as_a_golden_case(reviewer, released):  # noqa: F811
     page = screen(reviewer, "trial", released.shop, query="多久发货")
     assert reverse("wagtailsnippets_cms_goldencase:add") in page
 
@@ -589,7 +349,7 @@ def test_the_shops_form_has_its_releases(client, shop, admin_user):
         assert f'name="{name}"' in page
 
 
-def test_a_rollbacks_page_names_what_it_is_equal_to(reviewer, released):
+def test_a_rollbacks_page_names_what_it_is_equal_to(reviewer, released):  # noqa: F811
     shop = released.shop
     first = ledger.live_release(shop)
     put(shop, {"faq:900": "新的"})
